@@ -1,0 +1,153 @@
+"""`penstock dev`: a function on this machine, streaming."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+from .. import __version__
+from ..errors import EmulatorError
+
+if TYPE_CHECKING:
+    from ..emulator.emulator import Emulator
+
+_DESCRIPTION = """\
+Run a function on this machine as Lambda would, streaming included.
+
+One port serves its Function URL and the Lambda API (for AWS SDKs and the AWS CLI, as their
+endpoint URL). Environments are processes of their own; when the source changes, the next
+call starts a new one.
+"""
+
+_EXAMPLES = """\
+examples:
+  penstock dev app.py:handler                     http://localhost:9000/ streams
+  penstock dev shop.pages:handler --port 8000     a module; found from this folder
+  penstock dev app.py:handler --invoke-mode BUFFERED
+  penstock dev app.py:handler --env TABLE=orders --env DEBUG=1 --timeout 10
+
+then, in another terminal:
+  curl -N http://localhost:9000/
+  aws lambda invoke --endpoint-url http://localhost:9000 --function-name app out.json
+"""
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `dev` to the commands."""
+    parser = commands.add_parser(
+        "dev",
+        help="run a function on this machine, streaming",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("target", metavar="TARGET", help="module:handler or path/file.py:handler")
+    add("--port", type=int, default=9000, help="port to serve on (default 9000; 0: any free)")
+    add(
+        "--host",
+        default="localhost",
+        help="address to listen on (default localhost: this machine only)",
+    )
+    add("--function", metavar="NAME", help="the function's name (default: the file's)")
+    add(
+        "--invoke-mode",
+        choices=["RESPONSE_STREAM", "BUFFERED"],
+        default="RESPONSE_STREAM",
+        help="of the Function URL (default RESPONSE_STREAM)",
+    )
+    add(
+        "--timeout",
+        type=float,
+        default=60,
+        metavar="SECONDS",
+        help="how long one invocation may take, without its start (default 60)",
+    )
+    add(
+        "--max-environments",
+        type=int,
+        default=10,
+        metavar="N",
+        help="how many may run at once; beyond it calls get AWS's 429 (default 10)",
+    )
+    add(
+        "--env",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="set a variable for the function (repeatable)",
+    )
+    add(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="let pages of this origin call the function, e.g. http://localhost:5173 (repeatable)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until Ctrl-C or SIGTERM."""
+    emulator = _start(options)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    print(_welcome(emulator), flush=True)
+    try:
+        stop.wait()
+    finally:
+        emulator.stop()
+    return 0
+
+
+def _start(options: argparse.Namespace) -> Emulator:
+    try:
+        from ..emulator.emulator import Emulator
+        from ..emulator.functions import function_from_target
+    except ModuleNotFoundError as exc:
+        if exc.name not in ("h11", "watchfiles"):
+            raise
+        raise EmulatorError(
+            f"the emulator needs {exc.name}, which is not installed; "
+            "install it with: pip install 'penstock[local]'"
+        ) from exc
+    function = function_from_target(
+        options.target,
+        name=options.function,
+        timeout=options.timeout,
+        invoke_mode=options.invoke_mode,
+        max_environments=options.max_environments,
+        environment=dict(_variable(text) for text in options.env),
+    )
+    return Emulator(
+        function,
+        port=options.port,
+        host=options.host,
+        origins=options.allow_origin,
+        watch=True,
+    )
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name or "\0" in text:
+        raise EmulatorError(f"--env takes NAME=VALUE, not {text!r}")
+    return name, value
+
+
+def _welcome(emulator: Emulator) -> str:
+    function, url = emulator.function, emulator.url
+    return f"""\
+penstock {__version__}: {function.name} ({function.handler}), {function.invoke_mode}
+
+  open  {url}/
+  or    curl -N {url}/
+  or    AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test aws lambda invoke \\
+          --region {function.region} --endpoint-url {url} \\
+          --function-name {function.name} out.json
+
+It starts anew when a file in {function.folder} changes. Ctrl-C stops it.
+"""

@@ -1,0 +1,59 @@
+"""Who may talk to the emulator. It runs code, so a web page must not be able to.
+
+A browser sends `Host`, `Origin` and `Sec-Fetch-Site` itself; no page can forge them. So a
+name that points here by DNS tricks is refused by its host, and any page that was not
+served from here by its origin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+from ..messages import Headers
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class AccessRules:
+    """The hosts by which the emulator is known, and the origins that may use it."""
+
+    def __init__(self, hosts: Collection[str] = (), origins: Collection[str] = ()) -> None:
+        self._hosts = {*_LOOPBACK, *(host.lower().strip("[]") for host in hosts)}
+        self._origins = {origin.lower().rstrip("/") for origin in origins}
+
+    def refusal(self, headers: Headers) -> str | None:
+        """Why a request with these headers is refused, or None if it may go on."""
+        host = headers.get("host") or ""
+        if not self._knows(host):
+            return (
+                f"the host {host!r} is not one of this emulator's; it answers to localhost, "
+                "127.0.0.1, [::1], *.localhost and what --host names"
+            )
+        own = f"http://{host.lower()}"
+        origin = headers.get("origin")
+        if origin is not None:
+            if origin.lower() == own or origin.lower() in self._origins:
+                return None
+            return _foreign(origin)
+        site = headers.get("sec-fetch-site")
+        if site not in (None, "none", "same-origin"):
+            referrer = urlsplit(headers.get("referer") or "")
+            page = f"{referrer.scheme}://{referrer.netloc}".lower()
+            if page not in self._origins:
+                return _foreign(page if referrer.netloc else f"another site ({site})")
+        return None
+
+    def _knows(self, host: str) -> bool:
+        try:
+            name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+        except ValueError:
+            return False
+        return name in self._hosts or name.endswith(".localhost")
+
+
+def _foreign(origin: str) -> str:
+    return (
+        f"a page of {origin} may not use this emulator, for it can run code on this machine; "
+        "type the address yourself, or start with --allow-origin to trust that page's origin"
+    )

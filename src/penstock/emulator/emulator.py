@@ -1,0 +1,151 @@
+"""The emulator: one port, functions behind it, and everything stopped at the end."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Collection
+from types import TracebackType
+
+from ..errors import EmulatorError
+from . import limits
+from .access import AccessRules
+from .deadlines import Deadlines
+from .environments import Environments
+from .fronts import function_url
+from .functions import Function
+from .http_server import Exchange, HttpServer
+from .invoke_api import RIE_NAME, InvokeApi
+from .log import Log
+from .reload import SourceWatcher
+
+_URL_DOMAIN = ".lambda-url.localhost"
+
+
+class Emulator:
+    """Lambda on this machine, serving `function` from construction until `stop`.
+
+    `port` 0 takes any free port; `port` then tells which. `host` is what to listen on
+    ("localhost" is both loopback addresses); `origins` are web origins that may use it
+    besides its own. `write_log` gets the log in pieces that end with a line end; without
+    it the log goes to standard output. With `watch` a changed source ends the environments
+    that run the old one.
+
+    A context manager: it stops at the end of a `with` block.
+
+    Raises:
+        EmulatorError: the port is taken, or the host is none of this machine's.
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        *,
+        port: int = 0,
+        host: str = "localhost",
+        origins: Collection[str] = (),
+        write_log: Callable[[str], object] | None = None,
+        watch: bool = False,
+    ) -> None:
+        self.function = function
+        self._log = Log(write_log)
+        self._deadlines = Deadlines()
+        self._environments = Environments(function, self._log, self._deadlines)
+        self._access = AccessRules(hosts=[host], origins=origins)
+        self._invoke_api = InvokeApi(self._find, region=function.region)
+        self._stopped = threading.Event()
+        try:
+            self._server = HttpServer(
+                self._handle,
+                host=host,
+                port=port,
+                max_header_size=limits.CALLER_HEADERS,
+                name="front",
+            )
+        except OSError as exc:
+            self._deadlines.stop()
+            raise EmulatorError(
+                f"cannot listen on {host}:{port}: {exc.strerror or exc}; "
+                "try another --port (0 takes any free one)"
+            ) from exc
+        self.host = host
+        self.port = self._server.port
+        self._watcher = SourceWatcher(function.folder, self._source_changed) if watch else None
+
+    @property
+    def url(self) -> str:
+        """The address of the function's URL, and the endpoint for AWS clients."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    @property
+    def environment_pids(self) -> list[int]:
+        """The ids of the environments' processes."""
+        return self._environments.pids
+
+    def stop(self) -> None:
+        """End every environment and close every connection; may be repeated."""
+        if self._stopped.is_set():
+            return
+        self._stopped.set()
+        if self._watcher is not None:
+            self._watcher.stop()
+        self._environments.stop()
+        self._server.stop()
+        self._deadlines.stop()
+
+    def __enter__(self) -> Emulator:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _handle(self, exchange: Exchange) -> None:
+        refusal = self._access.refusal(exchange.headers)
+        if refusal is not None:
+            exchange.respond(
+                403, [("Content-Type", "text/plain; charset=utf-8")], f"{refusal}\n".encode()
+            )
+            return
+        host = (exchange.headers.get("host") or "").rpartition(":")[0] or (
+            exchange.headers.get("host") or ""
+        )
+        if host.lower().endswith(_URL_DOMAIN):
+            self._to_function_url(exchange, host.lower().removesuffix(_URL_DOMAIN))
+        elif exchange.path == "/_penstock/health":
+            body = json.dumps({"status": "ok", "functions": [self.function.name]})
+            exchange.respond(200, [("Content-Type", "application/json")], body.encode())
+        elif exchange.path.startswith("/_penstock/"):
+            exchange.respond(404, [("Content-Type", "text/plain")], b"There is nothing here.\n")
+        elif self._invoke_api.is_invocation(exchange.path):
+            self._invoke_api.handle(exchange)
+        else:
+            function_url.handle(exchange, self._environments, port=self.port)
+
+    def _to_function_url(self, exchange: Exchange, name: str) -> None:
+        if name == self.function.name.lower():
+            function_url.handle(exchange, self._environments, port=self.port)
+            return
+        # As AWS answers for a URL that does not exist.
+        exchange.respond(
+            403,
+            [
+                ("Content-Type", "application/json"),
+                ("x-amzn-ErrorType", "AccessDeniedException"),
+            ],
+            b'{"Message":null}',
+        )
+
+    def _find(self, name: str) -> Environments | None:
+        return self._environments if name in (self.function.name, RIE_NAME) else None
+
+    def _source_changed(self, paths: Collection[str]) -> None:
+        first = sorted(paths)[0]
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        self._log.line(f"{first}{more} changed: the next call starts a new environment")
+        self._environments.recycle()

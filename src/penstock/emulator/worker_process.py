@@ -1,0 +1,135 @@
+"""One environment's process: started under a guardian, its output read line by line."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+_GUARDIAN = Path(__file__).with_name("guardian.py")
+_DRAIN_SECONDS = 0.5
+
+
+class WorkerProcess:
+    """Runs `command` in `folder` with exactly `environment`.
+
+    `on_output` gets what the process prints (both streams, in order) as bytes;
+    `on_exit` gets the exit status when it has ended, negative for a signal. Both are
+    called from threads of this object.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        folder: Path,
+        environment: Mapping[str, str],
+        on_output: Callable[[bytes], None],
+        on_exit: Callable[[int], None],
+    ) -> None:
+        self._on_output = on_output
+        self._on_exit = on_exit
+        self._lock = threading.Lock()
+        self._reading = threading.Condition()
+        self._passed_on = True
+        control, self._control = os.pipe()
+        reported, report = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", _GUARDIAN, str(control), str(report), *command],
+                cwd=folder,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=(control, report),
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(self._control)
+            os.close(reported)
+            raise
+        finally:
+            os.close(control)
+            os.close(report)
+        # Nothing is written if the command cannot be started: then this is empty.
+        with os.fdopen(reported, "rb") as pipe:
+            self.pid = int(pipe.read() or 0)
+        for target, name in ((self._read, "output"), (self._wait, "exit")):
+            threading.Thread(target=target, name=f"worker-{name}-{self.pid}", daemon=True).start()
+
+    def kill(self) -> None:
+        """Kill the whole process group. Returns at once; may be repeated."""
+        with self._lock:
+            if self._control >= 0:
+                os.close(self._control)
+                self._control = -1
+
+    def terminate(self) -> None:
+        """Ask the process group to end (SIGTERM). Harmless if it has."""
+        with self._lock, contextlib.suppress(OSError):
+            if self._control >= 0:
+                os.write(self._control, b"T")
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the end; whether it came within `seconds`."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def peak_memory_mb(self) -> int | None:
+        """The most resident memory the process has had, in MB; None where unknown."""
+        try:
+            status = Path(f"/proc/{self.pid}/status").read_text()
+        except OSError:
+            return None
+        for line in status.splitlines():
+            if line.startswith("VmHWM:"):
+                return -(-int(line.split()[1]) // 1024)
+        return None
+
+    def drain_output(self) -> None:
+        """Wait until everything printed so far was passed on, for a moment at the most."""
+        deadline = time.monotonic() + _DRAIN_SECONDS
+        pipe = self._process.stdout
+        while pipe is not None and not pipe.closed and time.monotonic() < deadline:
+            try:
+                pending = bool(select.select([pipe], [], [], 0)[0])
+            except (OSError, ValueError):
+                return
+            with self._reading:
+                if not pending and self._passed_on:
+                    return
+                self._reading.wait(0.002)
+
+    def _read(self) -> None:
+        pipe = self._process.stdout
+        if pipe is None:
+            return
+        with pipe:
+            while True:
+                select.select([pipe], [], [])
+                with self._reading:
+                    self._passed_on = False
+                data = os.read(pipe.fileno(), 65536)
+                if data:
+                    self._on_output(data)
+                with self._reading:
+                    self._passed_on = True
+                    self._reading.notify_all()
+                if not data:
+                    return
+
+    def _wait(self) -> None:
+        status = self._process.wait()
+        self.kill()  # lets go of the pipe
+        self.drain_output()
+        self._on_exit(status)

@@ -1,0 +1,93 @@
+"""Every exception Penstock raises, in one tree. ::
+
+    PenstockError
+    ├── HandlerShapeError        a function that is none of the four shapes of handler
+    ├── HandlerLoadError         the handler's module or name could not be loaded
+    ├── PreludeError             a status, header or cookie that cannot be sent
+    ├── StreamError
+    │   ├── StreamEndedError     written to after its end
+    │   ├── HeadSentError        content type or prelude set after the first byte
+    │   └── StreamBrokenError    the other end is gone, or refused the rest
+    ├── ProtocolError
+    │   ├── LocalProtocolError   we, or the handler, broke the protocol
+    │   └── RemoteProtocolError  the other end broke it
+    ├── RuntimeApiError          the Runtime API answered with an error status
+    └── EmulatorError            the emulator could not start or was asked the impossible
+
+Each also derives from the builtin that a caller would expect (`TypeError`, `ValueError`,
+`ConnectionError`), so code that knows nothing of Penstock can still handle it.
+"""
+
+from __future__ import annotations
+
+
+class PenstockError(Exception):
+    """The root: catches everything Penstock raises on purpose."""
+
+
+class HandlerShapeError(PenstockError, TypeError):
+    """A function given to `streamify_response` fits none of the four shapes."""
+
+
+class HandlerLoadError(PenstockError):
+    """The handler could not be loaded.
+
+    `error_type` is AWS's name for the failure (`Runtime.HandlerNotFound`, ...), which
+    travels to the platform; `stack_trace` is a list of lines or None.
+    """
+
+    def __init__(self, error_type: str, message: str, stack_trace: list[str] | None = None) -> None:
+        super().__init__(message)
+        self.error_type = error_type
+        self.stack_trace = stack_trace
+
+
+class PreludeError(PenstockError, ValueError):
+    """The HTTP head of a streamed response holds something that cannot be sent."""
+
+
+class StreamError(PenstockError):
+    """A response stream was used in a way, or at a time, that is not allowed."""
+
+
+class StreamEndedError(StreamError):
+    """Something was written to a response stream after its end."""
+
+
+class HeadSentError(StreamError):
+    """The content type or prelude was set after the first byte had left."""
+
+
+class StreamBrokenError(StreamError, ConnectionError):
+    """The rest of the response cannot be delivered: the other end closed or refused it."""
+
+
+class ProtocolError(PenstockError):
+    """The bytes on the wire, or the order of moves, broke a protocol."""
+
+
+class LocalProtocolError(ProtocolError):
+    """This side tried a move that the protocol does not allow now."""
+
+
+class RemoteProtocolError(ProtocolError, ConnectionError):
+    """The other side sent something that the protocol does not allow."""
+
+
+class RuntimeApiError(PenstockError):
+    """The Runtime API answered a request with an error status.
+
+    Attributes: `method`, `path`, `status` (int), `body` (bytes).
+    """
+
+    def __init__(self, method: str, path: str, status: int, body: bytes) -> None:
+        self.method = method
+        self.path = path
+        self.status = status
+        self.body = body
+        text = body[:500].decode("utf-8", "replace").strip()
+        super().__init__(f"{method} {path} was answered {status}: {text}")
+
+
+class EmulatorError(PenstockError):
+    """The emulator could not start, or was asked for something it cannot do."""

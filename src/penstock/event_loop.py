@@ -1,0 +1,61 @@
+"""The one event loop that all async handlers of a thread share.
+
+The loop outlives the invocation, so that connection pools and background tasks made in one
+invocation are still good in the next; between invocations it stands still, as Lambda
+freezes the whole environment then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextvars import copy_context
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any, TypeVar
+
+    Result = TypeVar("Result")
+
+_of_thread = threading.local()
+
+
+def run(main: Coroutine[Any, Any, Result]) -> Result:
+    """Run `main` to its end on this thread's loop; blocks.
+
+    Called from code that runs on an event loop itself (an async test, say), it runs on
+    a thread and loop of its own, with the same context variables.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return _loop().run_until_complete(main)
+    return _run_in_thread(main)
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    loop: asyncio.AbstractEventLoop | None = getattr(_of_thread, "loop", None)
+    if loop is None or loop.is_closed():
+        loop = asyncio.new_event_loop()
+        _of_thread.loop = loop
+    return loop
+
+
+def _run_in_thread(main: Coroutine[Any, Any, Result]) -> Result:
+    result: list[Result] = []
+    error: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            with asyncio.Runner() as runner:
+                result.append(runner.run(main))
+        except BaseException as exc:
+            error.append(exc)
+
+    thread = threading.Thread(target=copy_context().run, args=(work,), name="penstock-handler")
+    thread.start()
+    thread.join()
+    if error:
+        raise error[0]
+    return result[0]

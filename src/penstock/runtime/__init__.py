@@ -1,0 +1,1 @@
+"""The runtime: what runs inside Lambda, in front of the handler."""

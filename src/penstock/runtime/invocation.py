@@ -1,0 +1,195 @@
+"""One invocation as the Runtime API hands it out, and the context object made of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from ..errors import HandlerLoadError
+from ..wire import runtime_api
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..wire.runtime_api import Response
+
+
+class Invocation:
+    """The event and what came with it. Header values that were absent are None."""
+
+    __slots__ = (
+        "client_context",
+        "cognito_identity",
+        "content_type",
+        "deadline_ms",
+        "event",
+        "function_arn",
+        "invocation_id",
+        "request_id",
+        "tenant_id",
+        "trace_id",
+    )
+
+    def __init__(self, request_id: str, event: bytes) -> None:
+        self.request_id = request_id
+        self.event = event
+        self.content_type = runtime_api.JSON
+        self.deadline_ms = 0
+        self.function_arn: str | None = None
+        self.trace_id: str | None = None
+        self.client_context: str | None = None
+        self.cognito_identity: str | None = None
+        self.tenant_id: str | None = None
+        self.invocation_id: str | None = None
+
+    @classmethod
+    def from_response(cls, response: Response) -> Invocation:
+        """Read the answer to `GET /runtime/invocation/next`."""
+        headers = response.headers
+        invocation = cls(headers.get(runtime_api.REQUEST_ID, ""), response.body)
+        invocation.content_type = headers.get("content-type", runtime_api.JSON)
+        deadline = headers.get(runtime_api.DEADLINE_MS, "")
+        invocation.deadline_ms = int(deadline) if deadline.isdecimal() else 0
+        # An empty header means the same as none (Managed Instances send them all).
+        invocation.function_arn = headers.get(runtime_api.FUNCTION_ARN) or None
+        invocation.trace_id = headers.get(runtime_api.TRACE_ID) or None
+        invocation.client_context = headers.get(runtime_api.CLIENT_CONTEXT) or None
+        invocation.cognito_identity = headers.get(runtime_api.COGNITO_IDENTITY) or None
+        invocation.tenant_id = headers.get(runtime_api.TENANT_ID) or None
+        invocation.invocation_id = headers.get(runtime_api.INVOCATION_ID) or None
+        return invocation
+
+
+class _Slots:
+    """An object with the attributes of `__slots__`, each None unless the JSON has it."""
+
+    __slots__: tuple[str, ...] = ()
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        for name in self.__slots__:
+            setattr(self, name, values.get(name))
+
+    def __repr__(self) -> str:
+        fields = ",".join(f"{name}={getattr(self, name)}" for name in self.__slots__)
+        return f"{type(self).__name__}([{fields}])"
+
+
+class Client(_Slots):
+    """The application that invoked, as the mobile SDKs describe it."""
+
+    __slots__ = (
+        "app_package_name",
+        "app_title",
+        "app_version_code",
+        "app_version_name",
+        "installation_id",
+    )
+
+
+class ClientContext(_Slots):
+    """What the caller sent as `X-Amz-Client-Context`: `custom`, `env`, `client`."""
+
+    __slots__ = ("client", "custom", "env")
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        super().__init__(values)
+        client = values.get("client")
+        self.client = Client(client) if isinstance(client, dict) else None
+
+
+class CognitoIdentity:
+    """Who invoked: `cognito_identity_id` and `cognito_identity_pool_id`, or None each."""
+
+    __slots__ = ("cognito_identity_id", "cognito_identity_pool_id")
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.cognito_identity_id = values.get("cognitoIdentityId")
+        self.cognito_identity_pool_id = values.get("cognitoIdentityPoolId")
+
+    def __repr__(self) -> str:
+        return (
+            f"CognitoIdentity([cognito_identity_id={self.cognito_identity_id},"
+            f"cognito_identity_pool_id={self.cognito_identity_pool_id}])"
+        )
+
+
+class LambdaContext:
+    """The `context` argument of a handler, with everything AWS's own has.
+
+    Source: AWS documentation, "Using the Lambda context object to retrieve Python function
+    information", and `awslambdaric` 4.2.2 for `tenant_id` and `w3c`.
+    """
+
+    def __init__(self, invocation: Invocation, now: Callable[[], float] = time.time) -> None:
+        environ = os.environ.get
+        self.aws_request_id = invocation.request_id
+        self.log_group_name = environ("AWS_LAMBDA_LOG_GROUP_NAME")
+        self.log_stream_name = environ("AWS_LAMBDA_LOG_STREAM_NAME")
+        self.function_name = environ("AWS_LAMBDA_FUNCTION_NAME")
+        self.memory_limit_in_mb = environ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+        self.function_version = environ("AWS_LAMBDA_FUNCTION_VERSION")
+        self.invoked_function_arn = invocation.function_arn
+        self.tenant_id = invocation.tenant_id
+        client_context = _parsed(invocation.client_context, "Client Context")
+        self._w3c = _w3c_fields(client_context)
+        self.client_context = ClientContext(client_context) if client_context is not None else None
+        identity = _parsed(invocation.cognito_identity, "Cognito Identity")
+        self.identity = CognitoIdentity(identity or {})
+        self._epoch_deadline_time_in_ms = invocation.deadline_ms
+        self._now = now
+
+    def get_remaining_time_in_millis(self) -> int:
+        """How long the platform lets this invocation go on, in milliseconds, never < 0."""
+        return max(0, self._epoch_deadline_time_in_ms - int(self._now() * 1000))
+
+    def w3c(self) -> dict[str, str]:
+        """The W3C trace context at invoke time: `traceparent`, `tracestate`, `baggage`."""
+        return dict(self._w3c)
+
+    def log(self, message: object) -> None:
+        """Write `message` to the function's log as it is, without a line end."""
+        sys.stdout.write(str(message))
+
+    def __repr__(self) -> str:
+        fields = ",".join(
+            f"{name}={getattr(self, name)}"
+            for name in (
+                "aws_request_id",
+                "log_group_name",
+                "log_stream_name",
+                "function_name",
+                "memory_limit_in_mb",
+                "function_version",
+                "invoked_function_arn",
+                "client_context",
+                "identity",
+                "tenant_id",
+            )
+        )
+        return f"LambdaContext([{fields}])"
+
+
+def _parsed(header: str | None, name: str) -> dict[str, Any] | None:
+    if header is None:
+        return None
+    from json import loads
+
+    try:
+        value = loads(header)
+    except ValueError as exc:
+        raise HandlerLoadError(
+            "Runtime.LambdaContextUnmarshalError", f"Unable to parse {name} JSON: {exc}"
+        ) from exc
+    return value if isinstance(value, dict) else {}
+
+
+def _w3c_fields(client_context: dict[str, Any] | None) -> dict[str, str]:
+    """Take `w3c` out of the client context, as AWS's client does since 4.1."""
+    w3c = client_context.pop("w3c", None) if client_context else None
+    if not isinstance(w3c, dict):
+        return {}
+    wanted = ("traceparent", "tracestate", "baggage")
+    return {name: w3c[name] for name in wanted if isinstance(w3c.get(name), str)}

@@ -1,0 +1,1 @@
+"""The runtime's sockets: the only code inside Lambda that opens one."""

@@ -1,0 +1,97 @@
+"""HTTP/1.1 chunked transfer coding (RFC 9112 section 7.1). ::
+
+    5\\r\\n hello \\r\\n   6\\r\\n world! \\r\\n   0\\r\\n [Name: value\\r\\n ...] \\r\\n
+
+The encoder is used by the runtime for its streamed responses, the decoder for what the
+Runtime API answers. (The emulator reads with another parser on purpose: the two check
+each other.)
+"""
+
+from __future__ import annotations
+
+from ..errors import RemoteProtocolError
+
+CRLF = b"\r\n"
+LAST_CHUNK = b"0\r\n"
+
+# A size line is a handful of hex digits; extensions are legal but nobody sends them.
+MAX_SIZE_LINE = 256
+MAX_TRAILERS = 65536
+
+
+def chunk(data: bytes) -> tuple[bytes, bytes, bytes]:
+    """One chunk as three buffers, so that `data` is never copied.
+
+    An empty chunk would end the body, so it is an error to ask for one.
+    """
+    if not data:
+        raise ValueError("an empty chunk would end the body")
+    return b"%x\r\n" % len(data), data, CRLF
+
+
+class ChunkedDecoder:
+    """Decodes a chunked body, whatever the pieces it arrives in.
+
+    `receive` returns the body bytes that a piece completes; `complete` tells whether the
+    body has ended, and `rest` then holds what came behind it.
+    """
+
+    def __init__(self) -> None:
+        self.complete = False
+        self.rest = b""
+        self._buffer = b""
+        self._left = 0
+        self._reading = "size"
+
+    def receive(self, data: bytes) -> bytes:
+        """Take `data` in and return what it adds to the body.
+
+        Raises:
+            RemoteProtocolError: a malformed size line, or trailers over 64 KiB.
+        """
+        buffer = self._buffer + data if self._buffer else data
+        body: list[bytes] = []
+        position = 0
+        while not self.complete:
+            if self._reading == "data":
+                piece = buffer[position : position + self._left]
+                if not piece:
+                    break
+                body.append(piece)
+                position += len(piece)
+                self._left -= len(piece)
+                if not self._left:
+                    self._reading = "data end"
+                continue
+            end = buffer.find(CRLF, position)
+            if end < 0:
+                self._check_line_length(len(buffer) - position)
+                break
+            line, position = buffer[position:end], end + 2
+            self._take_line(line)
+        self._buffer = buffer[position:]
+        if self.complete:
+            self.rest, self._buffer = self._buffer, b""
+        return b"".join(body)
+
+    def _take_line(self, line: bytes) -> None:
+        if self._reading == "data end":
+            if line:
+                raise RemoteProtocolError(f"expected the end of a chunk, found {line[:40]!r}")
+            self._reading = "size"
+        elif self._reading == "size":
+            digits = line.split(b";", 1)[0].strip()
+            # int() would take signs, underscores and blanks.
+            if not digits or not frozenset(digits) <= frozenset(b"0123456789abcdefABCDEF"):
+                raise RemoteProtocolError(f"expected a chunk size in hex, found {line[:40]!r}")
+            self._left = int(digits, 16)
+            self._reading = "data" if self._left else "trailers"
+        elif not line:
+            self.complete = True
+
+    def _check_line_length(self, length: int) -> None:
+        limit = MAX_TRAILERS if self._reading == "trailers" else MAX_SIZE_LINE
+        if length > limit:
+            raise RemoteProtocolError(
+                f"a line of a chunked body is over {limit} bytes long ({self._reading})"
+            )

@@ -1,0 +1,104 @@
+"""What tests are written with."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+PATIENCE = 15.0
+
+
+def wait_for(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
+    """Wait until `condition` is true; fail with `what` if it does not come true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {seconds} seconds in vain for {what}")
+        time.sleep(0.005)
+
+
+class Gate:
+    """Named gates in which handlers (other processes) wait for the test.
+
+    A handler calls `pass_gate(name)`, which blocks; the test calls `open(name)`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def open(self, name: str) -> None:
+        """Let the handler that waits at `name` go on; waits for it to come there."""
+        path = self.folder / name
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+            except OSError as exc:
+                if exc.errno not in (errno.ENXIO, errno.ENOENT):
+                    raise
+            else:
+                return
+            if time.monotonic() > deadline:
+                pytest.fail(f"no handler came to the gate {name!r}")
+            time.sleep(0.002)
+
+
+def needs(tool: str) -> str:
+    """The path of a program; without it the test is skipped, or fails in CI."""
+    path = shutil.which(tool)
+    if path is None:
+        missing(f"{tool} is not installed")
+    assert path is not None
+    return path
+
+
+def missing(reason: str) -> None:
+    """Something that a test needs is not there: skip, or fail in CI, where it must be."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{reason}; scripts/ci-tools installs it")
+    pytest.skip(f"{reason}; scripts/ci-tools installs it")
+
+
+class RawClient:
+    """A plain socket to an HTTP server, for what no HTTP client would send or show."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        self.received = b""
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def read_until(self, mark: bytes) -> bytes:
+        """Everything up to and with `mark`."""
+        while mark not in self.received:
+            data = self.socket.recv(65536)
+            if not data:
+                pytest.fail(f"closed before {mark!r}; received {self.received!r}")
+            self.received += data
+        end = self.received.index(mark) + len(mark)
+        taken, self.received = self.received[:end], self.received[end:]
+        return taken
+
+    def read_all(self) -> bytes:
+        """Everything until the other side closes."""
+        while data := self.socket.recv(65536):
+            self.received += data
+        taken, self.received = self.received, b""
+        return taken
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def __enter__(self) -> RawClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
