@@ -13,7 +13,7 @@ import pytest
 from penstock.emulator.emulator import Emulator
 from penstock.emulator.functions import function_from_target
 
-from .tools import Gate, wait_for
+from .tools import Gate, is_running, wait_for
 
 
 class LocalFunction:
@@ -74,7 +74,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         pids = emulator.environment_pids
         emulator.stop()
         for pid in pids:
-            wait_for(lambda pid=pid: not is_alive(pid), f"the end of process {pid}")
+            wait_for(lambda pid=pid: not is_running(pid), f"the end of process {pid}")
 
 
 # In front of every handler under test: what handlers need, and how they are held.
@@ -95,14 +95,6 @@ def pass_gate(name):
 
 
 '''
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 @pytest.fixture

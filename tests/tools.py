@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import socket
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,12 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float = PATIEN
         if time.monotonic() > deadline:
             pytest.fail(f"waited {seconds} seconds in vain for {what}")
         time.sleep(0.005)
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process, and it is no zombie."""
+    ended = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
+    return bool(ended.stdout.strip()) and not ended.stdout.strip().startswith("Z")
 
 
 class Gate:

@@ -83,6 +83,11 @@ class Emulator:
         """The ids of the environments' processes."""
         return self._environments.pids
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether an environment is starting or at work."""
+        return self._environments.is_busy
+
     def stop(self) -> None:
         """End every environment and close every connection; may be repeated."""
         if self._stopped.is_set():

@@ -26,6 +26,10 @@ _ANSWER_GRACE = 0.5
 # How long the last bytes of a process that has ended are waited for.
 _LAST_BYTES = 1.0
 
+# How long the end of a process is waited for whose connection has closed in mid-response:
+# only its exit status tells what to say of it.
+_EXIT_GRACE = 0.5
+
 _STOP_SECONDS = 2.0
 
 
@@ -38,7 +42,8 @@ class Environment:
 
     Tied to the address it was given, never to a connection: runtimes open several.
     `on_free` is called when it can take an invocation and returns whether it is wanted any
-    longer; `on_end` is called once, when its process has ended.
+    longer; `on_leaving` when it is clear that it will take no more (perhaps repeatedly);
+    `on_end` once, when its process has ended, with an invocation that it left undone.
     """
 
     def __init__(
@@ -48,12 +53,14 @@ class Environment:
         deadlines: Deadlines,
         *,
         on_free: Callable[[Environment], bool],
+        on_leaving: Callable[[Environment], None],
         on_end: Callable[[Environment, Invocation | None], None],
     ) -> None:
         self.function = function
         self._log = log
         self._deadlines = deadlines
         self._on_free = on_free
+        self._on_leaving = on_leaving
         self._on_end = on_end
         self._changed = threading.Condition()
         self._invocation: Invocation | None = None
@@ -61,7 +68,18 @@ class Environment:
         self._init_error: Outcome | None = None
         self._init_seconds: float | None = None
         self._initialized = False
-        self._ended = False
+        self._is_stopping = False
+        self._has_exited = False
+        self._process: WorkerProcess | None = None
+        self._started_at = 0.0
+
+    def start(self, invocation: Invocation) -> None:
+        """Start the process, with an invocation for it to begin with.
+
+        Raises:
+            OSError: it cannot be started; nothing of it is left.
+        """
+        self._invocation = invocation
         self._started_at = time.monotonic()
         self._server = HttpServer(
             RuntimeApi(self).handle,
@@ -71,28 +89,31 @@ class Environment:
         runtime_api = f"127.0.0.1:{self._server.port}"
         date = time.strftime("%Y/%m/%d", time.gmtime())
         log_stream = f"{date}/[$LATEST]{secrets.token_hex(16)}"
-        try:
-            self._process = WorkerProcess(
-                function.command,
-                folder=function.folder,
-                environment={
-                    **function.environment,
-                    **function.lambda_variables(runtime_api, log_stream),
-                },
-                on_output=self._take_output,
-                on_exit=self._process_ended,
-            )
-        except BaseException:
-            self._server.stop()
-            raise
-        self._init_deadline = deadlines.at(
-            self._started_at + limits.INIT + function.timeout, self._init_timed_out
+        self._init_deadline = self._deadlines.at(
+            self._started_at + limits.INIT + self.function.timeout, self._init_timed_out
         )
+        # Under the lock: the runtime may ask for work before this call has returned.
+        with self._changed:
+            try:
+                self._process = WorkerProcess(
+                    self.function.command,
+                    folder=self.function.folder,
+                    environment={
+                        **self.function.environment,
+                        **self.function.lambda_variables(runtime_api, log_stream),
+                    },
+                    on_output=self._take_output,
+                    on_exit=self._process_ended,
+                )
+            except OSError:
+                self._init_deadline.cancel()
+                self._server.stop()
+                raise
 
     @property
-    def pid(self) -> int:
-        """The id of the environment's process."""
-        return self._process.pid
+    def pid(self) -> int | None:
+        """The id of the environment's process, once it is started."""
+        return self._process.pid if self._process is not None else None
 
     @property
     def invocation(self) -> Invocation | None:
@@ -116,13 +137,13 @@ class Environment:
             if not self._initialized:
                 self._initialized = True
                 self._init_seconds = time.monotonic() - self._started_at
-            is_free = self._invocation is None and not self._ended
+            is_free = self._invocation is None and not self._is_stopping
         if is_free and not self._on_free(self):
             self.stop()
         with self._changed:
-            self._changed.wait_for(lambda: self._invocation is not None or self._ended)
+            self._changed.wait_for(lambda: self._invocation is not None or self._has_exited)
             invocation = self._invocation
-            if invocation is None or self._ended or invocation.delivered_at is not None:
+            if invocation is None or self._has_exited or invocation.delivered_at is not None:
                 return None
             invocation.delivered_at = time.monotonic()
             self._deadline = self._deadlines.at(
@@ -137,24 +158,35 @@ class Environment:
         with self._changed:
             self._init_error = outcome
             invocation = self._invocation
+        self._on_leaving(self)
         if invocation is not None:
             invocation.relay.break_off(outcome)
 
+    def connection_lost(self) -> None:
+        """A response was cut: wait for a moment for the process to end, to know why."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._has_exited, _EXIT_GRACE)
+
     def stop(self) -> None:
         """End the process: SIGTERM, and SIGKILL to what is left. Returns at once."""
+        self._on_leaving(self)
         with self._changed:
-            self._ended = True
-            self._changed.notify_all()
-        self._process.terminate()
-        self._deadlines.at(time.monotonic() + 0.5, self._process.kill)
+            self._is_stopping = True
+            process = self._process
+        if process is not None:
+            process.terminate()
+            self._deadlines.at(time.monotonic() + 0.5, process.kill)
 
     def kill(self) -> None:
         """Kill the process and all that it started. Returns at once."""
-        self._process.kill()
+        with self._changed:
+            if self._process is not None:
+                self._process.kill()
 
     def wait(self, seconds: float) -> bool:
         """Wait for the end of the process; whether it came within `seconds`."""
-        return self._process.wait(seconds)
+        with self._changed:
+            return self._changed.wait_for(lambda: self._has_exited, seconds)
 
     def _timed_out(self, invocation: Invocation) -> None:
         if self._invocation is not invocation or invocation.finished.is_set():
@@ -165,28 +197,36 @@ class Environment:
             invocation,
             f"{now} {invocation.request_id} Task timed out after {seconds:.2f} seconds\n",
         )
+        self._on_leaving(self)
         invocation.relay.break_off(timed_out(invocation.request_id, seconds))
-        self._process.kill()
+        self.kill()
 
     def _init_timed_out(self) -> None:
         with self._changed:
-            if self._initialized or self._ended:
+            if self._initialized or self._has_exited:
                 return
             invocation = self._invocation
+        self._on_leaving(self)
         seconds = limits.INIT + self.function.timeout
         self._log.line(
             f"{self.function.name} was not ready after {seconds:g} seconds: killed while starting"
         )
         if invocation is not None:
             invocation.relay.break_off(timed_out(invocation.request_id, seconds))
-        self._process.kill()
+        self.kill()
 
     def _process_ended(self, status: int) -> None:
         """The process is gone: whatever it had to say is on its way or was never said."""
+        self._on_leaving(self)
+        with self._changed:
+            invocation = self._invocation
+            if invocation is not None and invocation.relay.has_begun:
+                invocation.relay.break_off(exited(invocation.request_id, status))
+            self._has_exited = True
+            self._changed.notify_all()
         self._server.wait_until_unused(_LAST_BYTES)
         self._server.stop(keep_connections=True)
         with self._changed:
-            self._ended = True
             self._init_deadline.cancel()
             invocation = self._invocation
             was_idle = invocation is not None and (
@@ -204,19 +244,20 @@ class Environment:
     def _finish_invocation(self) -> None:
         """The work on the current invocation is over: see that it is answered, and report."""
         invocation = self._invocation
-        if invocation is None or (invocation.delivered_at is None and not self._ended):
+        if invocation is None or (invocation.delivered_at is None and not self._has_exited):
             return
-        if not self._ended and invocation.relay.wait(_ANSWER_GRACE) is None:
+        if not self._has_exited and invocation.relay.wait(_ANSWER_GRACE) is None:
             if not invocation.relay.has_begun:
                 invocation.relay.break_off(no_answer(invocation.request_id))
             invocation.relay.wait()
+        if self._process is not None:
+            self._process.drain_output()
         with self._changed:
             if self._invocation is not invocation:
                 return
             self._invocation = None
             if self._deadline is not None:
                 self._deadline.cancel()
-        self._process.drain_output()
         self._report(invocation)
         invocation.finished.set()
 
@@ -234,7 +275,7 @@ class Environment:
                 invocation.request_id,
                 duration=now - delivered,
                 memory_size=self.function.memory,
-                memory_used=self._process.peak_memory_mb(),
+                memory_used=self._process.peak_memory_mb() if self._process else None,
                 init=self._init_seconds,
                 first_byte=first_byte - delivered if first_byte is not None else None,
                 status=status,
@@ -275,10 +316,11 @@ class Environments:
         self._log = log
         self._deadlines = deadlines
         self._lock = threading.Lock()
+        # Every one whose process may be there; those that take work, now or later; and
+        # of these the ones that have none.
         self._all: set[Environment] = set()
+        self._serving: set[Environment] = set()
         self._idle: list[Environment] = []
-        self._stale: set[Environment] = set()
-        self._starting = 0
         self._stopped = False
 
     def __len__(self) -> int:
@@ -288,7 +330,13 @@ class Environments:
     def pids(self) -> list[int]:
         """The ids of their processes."""
         with self._lock:
-            return [environment.pid for environment in self._all]
+            return [environment.pid for environment in self._all if environment.pid]
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether any of them is starting, or works on an invocation."""
+        with self._lock:
+            return len(self._idle) < len(self._all)
 
     def invoke(self, invocation: Invocation) -> None:
         """Give `invocation` to a free environment, or to a new one. Does not wait for it.
@@ -303,19 +351,36 @@ class Environments:
                 environment = self._idle.pop()
                 environment.assign(invocation)
                 return
-            if len(self._all) + self._starting >= self.function.max_environments:
+            if len(self._serving) >= self.function.max_environments:
                 raise TooManyRequestsError(
                     f"all {self.function.max_environments} environments "
                     f"of {self.function.name} are busy"
                 )
-            self._starting += 1
-        self._start(invocation)
+            environment = Environment(
+                self.function,
+                self._log,
+                self._deadlines,
+                on_free=self._freed,
+                on_leaving=self._left,
+                on_end=self._removed,
+            )
+            self._all.add(environment)
+            self._serving.add(environment)
+        try:
+            environment.start(invocation)
+        except OSError as exc:
+            self._log.line(f"cannot start an environment of {self.function.name}: {exc}")
+            self._removed(environment, None)
+            invocation.relay.break_off(exited(invocation.request_id, 127))
+            invocation.finished.set()
+        if self._stopped:
+            environment.stop()
 
     def recycle(self) -> None:
         """The code has changed: end idle environments now, busy ones after their work."""
         with self._lock:
             idle, self._idle = self._idle, []
-            self._stale = set(self._all)
+            self._serving.clear()
         for environment in idle:
             environment.stop()
 
@@ -333,39 +398,23 @@ class Environments:
                 environment.kill()
                 environment.wait(_STOP_SECONDS)
 
-    def _start(self, invocation: Invocation) -> None:
-        environment = None
-        try:
-            environment = Environment(
-                self.function,
-                self._log,
-                self._deadlines,
-                on_free=self._freed,
-                on_end=self._removed,
-            )
-            environment.assign(invocation)
-        finally:
-            with self._lock:
-                self._starting -= 1
-                if environment is not None:
-                    self._all.add(environment)
-                    stopped = self._stopped
-        if stopped:
-            environment.stop()
-
     def _freed(self, environment: Environment) -> bool:
         with self._lock:
-            if self._stopped or environment in self._stale:
+            if self._stopped or environment not in self._serving:
                 return False
             self._idle.append(environment)
             return True
 
-    def _removed(self, environment: Environment, undone: Invocation | None) -> None:
+    def _left(self, environment: Environment) -> None:
         with self._lock:
-            self._all.discard(environment)
-            self._stale.discard(environment)
+            self._serving.discard(environment)
             if environment in self._idle:
                 self._idle.remove(environment)
+
+    def _removed(self, environment: Environment, undone: Invocation | None) -> None:
+        self._left(environment)
+        with self._lock:
+            self._all.discard(environment)
         if undone is not None:
             try:
                 self.invoke(undone)

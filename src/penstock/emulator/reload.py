@@ -13,10 +13,10 @@ _DEBOUNCE = 100
 
 
 class SourceWatcher:
-    """Calls `on_change` with the changed files below `folder`, as paths relative to it.
+    """Calls `on_change` with the changed Python files below `folder`, relative to it.
 
-    Files of tools (`__pycache__`, `.git`, `.venv`, `node_modules`, editors' swap files) do
-    not count.
+    Other files do not count, for a function may write some itself; nor do `.venv`,
+    `node_modules`, `site-packages` and the folders of tools.
     """
 
     def __init__(self, folder: Path, on_change: Callable[[Collection[str]], None]) -> None:
@@ -32,6 +32,7 @@ class SourceWatcher:
     def _run(self) -> None:
         changes = watchfiles.watch(
             self._folder,
+            watch_filter=watchfiles.PythonFilter(),
             stop_event=self._stop,
             debounce=_DEBOUNCE,
             step=10,

@@ -35,6 +35,9 @@ class RuntimeEnvironment(Protocol):
     def init_failed(self, outcome: Outcome) -> None:
         """The start of the runtime failed."""
 
+    def connection_lost(self) -> None:
+        """A response was cut by the closing of its connection."""
+
 
 class RuntimeApi:
     """Answers the requests of one environment's runtime client."""
@@ -56,7 +59,7 @@ class RuntimeApi:
             if invocation is None or not known or action not in ("response", "error"):
                 _refuse(exchange, 400, "InvalidRequestID", "Invalid request ID")
             elif action == "response":
-                _response(exchange, invocation)
+                self._response(exchange, invocation)
             else:
                 _error(exchange, invocation)
         elif exchange.method == "GET" and path == f"{wire.VERSION}/ping":
@@ -77,6 +80,42 @@ class RuntimeApi:
             self._environment.init_failed(_error_outcome(exchange, body))
             _accept(exchange)
 
+    def _response(self, exchange: Exchange, invocation: Invocation) -> None:
+        mode = exchange.headers.get(wire.RESPONSE_MODE)
+        if mode is not None and mode != "streaming":
+            invocation.relay.break_off(Outcome(Ending.ERROR, "Runtime.InvalidResponseModeHeader"))
+            _refuse(exchange, 400, "InvalidFunctionResponseMode", "Invalid function response mode")
+            return
+        head = ResponseHead(
+            content_type=exchange.headers.get("content-type") or "",
+            says_streaming=mode is not None,
+        )
+        if not invocation.begin(head):
+            _refuse(exchange, 400, "InvalidRequestID", "Invalid request ID")
+            return
+        relay = invocation.relay
+        try:
+            for data in exchange.body():
+                if not relay.body(data):
+                    _refuse(
+                        exchange,
+                        413,
+                        "RequestEntityTooLarge",
+                        f"Exceeded maximum allowed payload size ({limits.BUFFERED_PAYLOAD} bytes).",
+                    )
+                    return
+            failure = _trailer_outcome(exchange)
+        except (RemoteProtocolError, OSError):
+            self._environment.connection_lost()
+            relay.cut()
+            _refuse(exchange, 400, "TruncatedHTTPRequest", "HTTP request detected as truncated")
+            return
+        if failure is not None:
+            relay.end(failure)
+        else:
+            relay.end()
+        _accept(exchange)
+
 
 def _event_headers(invocation: Invocation) -> HeaderList:
     delivered_at = invocation.delivered_at or time.monotonic()
@@ -94,42 +133,6 @@ def _event_headers(invocation: Invocation) -> HeaderList:
     if invocation.tenant_id:
         headers.append(("Lambda-Runtime-Aws-Tenant-Id", invocation.tenant_id))
     return headers
-
-
-def _response(exchange: Exchange, invocation: Invocation) -> None:
-    mode = exchange.headers.get(wire.RESPONSE_MODE)
-    if mode is not None and mode != "streaming":
-        invocation.relay.break_off(Outcome(Ending.ERROR, "Runtime.InvalidResponseModeHeader"))
-        _refuse(exchange, 400, "InvalidFunctionResponseMode", "Invalid function response mode")
-        return
-    head = ResponseHead(
-        content_type=exchange.headers.get("content-type") or "",
-        says_streaming=mode is not None,
-    )
-    if not invocation.begin(head):
-        _refuse(exchange, 400, "InvalidRequestID", "Invalid request ID")
-        return
-    relay = invocation.relay
-    try:
-        for data in exchange.body():
-            if not relay.body(data):
-                _refuse(
-                    exchange,
-                    413,
-                    "RequestEntityTooLarge",
-                    f"Exceeded maximum allowed payload size ({limits.BUFFERED_PAYLOAD} bytes).",
-                )
-                return
-        failure = _trailer_outcome(exchange)
-    except (RemoteProtocolError, OSError):
-        relay.cut()
-        _refuse(exchange, 400, "TruncatedHTTPRequest", "HTTP request detected as truncated")
-        return
-    if failure is not None:
-        relay.end(failure)
-    else:
-        relay.end()
-    _accept(exchange)
 
 
 def _trailer_outcome(exchange: Exchange) -> Outcome | None:

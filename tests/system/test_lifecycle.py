@@ -1,0 +1,245 @@
+"""Environments come, are used again and go; calls overlap, break off and time out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.tools import RawClient, is_running, wait_for
+
+PID = """
+@streamify_response
+async def handler(event, context):
+    yield str(os.getpid())
+"""
+
+
+def test_an_environment_is_used_again(serve):
+    function = serve(PID)
+    assert httpx.get(function.url).text == httpx.get(function.url).text
+
+
+def test_calls_that_overlap_get_environments_of_their_own(serve, gate):
+    function = serve(
+        """
+        @streamify_response
+        def handler(event, context):
+            yield str(os.getpid())
+            pass_gate(event["rawPath"].strip("/"))
+        """
+    )
+    with (
+        httpx.stream("GET", f"{function.url}/a") as first,
+        httpx.stream("GET", f"{function.url}/b") as second,
+    ):
+        pids = [next(first.iter_raw()), next(second.iter_raw())]
+        gate.open("a")
+        gate.open("b")
+    assert pids[0] != pids[1]
+
+
+def test_an_idle_environment_that_died_is_replaced(serve):
+    function = serve(PID, max_environments=1)
+    first = httpx.get(function.url).text
+    os.kill(int(first), signal.SIGKILL)
+    second = httpx.get(function.url).text
+    assert second not in ("", first)
+
+
+def test_async_handlers_share_one_event_loop_from_call_to_call(serve):
+    function = serve(
+        """
+        loops = []
+
+        @streamify_response
+        async def handler(event, context):
+            loops.append(asyncio.get_running_loop())
+            yield str(len(set(loops)))
+        """,
+        max_environments=1,
+    )
+    assert [httpx.get(function.url).text for _ in range(3)] == ["1", "1", "1"]
+
+
+def test_a_changed_source_starts_a_new_environment(serve):
+    function = serve("def handler(event, context): return 'one'", watch=True)
+    assert httpx.get(function.url).text == '"one"'
+    source = function.emulator.function.folder / "app.py"
+    # Until the watcher is at work, a change would go unseen.
+    wait_for(lambda: _touch_until_seen(source, function), "the watcher")
+    source.write_text(source.read_text().replace("'one'", "'two'"))
+    wait_for(lambda: httpx.get(function.url).text == '"two"', "the new code")
+
+
+def _touch_until_seen(source: Path, function) -> bool:
+    source.touch()
+    time.sleep(0.05)
+    return "changed: the next call" in function.log
+
+
+def test_a_source_that_is_broken_and_mended_again(serve):
+    function = serve("def handler(event, context): return 'one'", watch=True)
+    source = function.emulator.function.folder / "app.py"
+    good = source.read_text()
+    wait_for(lambda: _touch_until_seen(source, function), "the watcher")
+    source.write_text(good + "\n(")
+    wait_for(lambda: "SyntaxError" in httpx.get(function.url).text, "the syntax error")
+    source.write_text(good)
+    wait_for(lambda: httpx.get(function.url).text == '"one"', "the mended code")
+
+
+@pytest.mark.parametrize("chunks", [20, 2000])
+def test_the_function_runs_to_its_end_when_the_client_is_gone(chunks, serve, gate):
+    function = serve(
+        f"""
+        @streamify_response
+        def handler(event, response_stream, context):
+            response_stream.write("one")
+            pass_gate("1")
+            for _ in range({chunks}):
+                response_stream.write(b"x" * 10_000)
+            print("to the end")
+        """,
+        max_environments=1,
+    )
+    with RawClient(function.port) as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        client.read_until(b"one")
+    gate.open("1")
+    function.wait_for_log("to the end")
+    function.wait_for_log("REPORT")
+    with httpx.stream("GET", function.url) as response:
+        assert next(response.iter_raw()) == b"one"
+        gate.open("1")
+
+
+def test_200_overlapping_calls_on_8_environments_end_whole_or_are_refused(serve):
+    function = serve(
+        """
+        @streamify_response
+        async def handler(event, context):
+            yield "begin "
+            await asyncio.sleep(1)
+            yield "end"
+        """,
+        max_environments=8,
+    )
+
+    async def call(client: httpx.AsyncClient) -> httpx.Response:
+        return await client.get(function.url)
+
+    async def call_all(count: int) -> list[httpx.Response]:
+        limits = httpx.Limits(max_connections=count)
+        async with httpx.AsyncClient(timeout=30, limits=limits) as client:
+            return await asyncio.gather(*(call(client) for _ in range(count)))
+
+    answers = asyncio.run(call_all(200))
+    whole = [a for a in answers if a.status_code == 200 and a.text == "begin end"]
+    refused = [a for a in answers if a.status_code == 429]
+    assert len(whole) + len(refused) == 200
+    assert len(whole) >= 8
+    for answer in refused:
+        assert answer.json()["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+        assert answer.headers["x-amzn-errortype"] == "TooManyRequestsException"
+    assert len(function.emulator.environment_pids) == 8
+
+    wait_for(lambda: not function.emulator.is_busy, "free environments")
+    later = asyncio.run(call_all(8))
+    assert [(a.status_code, a.text) for a in later] == [(200, "begin end")] * 8
+
+
+def test_work_after_the_end_of_the_stream_does_not_delay_the_client(serve, gate):
+    function = serve(
+        """
+        @streamify_response
+        async def handler(event, response_stream, context):
+            await response_stream.end("done")
+            pass_gate("1")
+            print("worked on")
+        """,
+        max_environments=1,
+    )
+    assert httpx.get(function.url).text == "done"
+    # The environment is still at work, so it is not free for another call.
+    assert httpx.get(function.url).status_code == 429
+    gate.open("1")
+    function.wait_for_log("worked on")
+
+
+def test_the_timeout_counts_from_the_event_not_from_the_start_of_the_process(serve):
+    function = serve(
+        """
+        time.sleep(0.8)
+
+        @streamify_response
+        def handler(event, context):
+            yield str(0 < context.get_remaining_time_in_millis() <= 500)
+        """,
+        timeout=0.5,
+    )
+    assert httpx.get(function.url, timeout=15).text == "True"
+
+
+def test_a_child_that_the_handler_forked_dies_with_its_environment(serve):
+    function = serve(
+        """
+        @streamify_response
+        def handler(event, context):
+            child = os.fork()
+            if child == 0:
+                time.sleep(600)
+                os._exit(0)
+            yield str(child)
+            os.kill(os.getpid(), 9)
+        """
+    )
+    child = b""
+    with httpx.stream("GET", function.url) as response, pytest.raises(httpx.RemoteProtocolError):
+        for data in response.iter_raw():
+            child += data
+    wait_for(lambda: not is_running(int(child)), "the end of the forked child")
+
+
+def test_log_lines_of_an_invocation(serve):
+    function = serve(
+        """
+        @streamify_response
+        def handler(event, context):
+            print("printed")
+            yield "x"
+        """
+    )
+    httpx.get(function.url)
+    function.wait_for_log("First Byte")
+    lines = function.log.splitlines()
+    assert lines[0].startswith("START RequestId: ")
+    assert lines[0].endswith(" Version: $LATEST")
+    assert lines[1] == "printed"
+    assert lines[2].startswith("END RequestId: ")
+    fields = lines[3].split("\t")
+    names = [field.partition(":")[0] for field in fields]
+    assert names[:4] == [
+        "REPORT RequestId",
+        "Duration",
+        "Billed Duration",
+        "Memory Size",
+    ]
+    assert {"Init Duration", "First Byte"} <= set(names)
+
+
+def test_function_urls_by_host_name(serve):
+    function = serve("def handler(event, context): return event['requestContext']['domainName']")
+    headers = {"Host": f"app.lambda-url.localhost:{function.port}"}
+    assert httpx.get(function.url, headers=headers).json() == "app.lambda-url.localhost"
+
+
+def test_health(serve):
+    function = serve("def handler(event, context): return 1")
+    response = httpx.get(f"{function.url}/_penstock/health")
+    assert response.json() == {"status": "ok", "functions": ["app"]}
