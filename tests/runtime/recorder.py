@@ -65,6 +65,8 @@ class RuntimeApiRecorder:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def stop(self) -> None:
+        # Closing alone does not wake a thread in accept().
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def posts(self) -> list[Recorded]:
