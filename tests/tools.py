@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,13 @@ class Gate:
             if time.monotonic() > deadline:
                 pytest.fail(f"no handler came to the gate {name!r}")
             time.sleep(0.002)
+
+    def open_for(self, call: Callable[[], object], name: str) -> None:
+        """Make a call whose handler waits at `name`, and let it through."""
+        thread = threading.Thread(target=call)
+        thread.start()
+        self.open(name)
+        thread.join(PATIENCE)
 
 
 def needs(tool: str) -> str:

@@ -90,12 +90,12 @@ def _runner(handler: Any) -> Callable[[Responder, Any, Any], None]:
         return least <= count <= most
 
     if flags & _ASYNC_GENERATOR and takes(2):
-        return lambda *call: _run_in_loop(_answer_with_async_generator(handler, *call))
+        return _in_loop(_answer_with_async_generator, handler)
     if flags & _GENERATOR and takes(2):
         return lambda *call: _answer_with_generator(handler, *call)
     if not flags & (_GENERATOR | _ASYNC_GENERATOR) and takes(3):
         if flags & _COROUTINE:
-            return lambda *call: _run_in_loop(_answer_with_coroutine(handler, *call))
+            return _in_loop(_answer_with_coroutine, handler)
         return lambda *call: _answer_with_function(handler, *call)
     name = getattr(handler, "__qualname__", repr(handler))
     kind = (
@@ -150,11 +150,14 @@ def _defaults_of(handler: Any) -> tuple[Any, ...]:
     return getattr(function, "__defaults__", None) or ()
 
 
-def _run_in_loop(answer: Coroutine[Any, Any, None]) -> None:
-    # asyncio costs 20 ms to import, so only handlers that need it pay.
+def _in_loop(
+    answer: Callable[[Any, Responder, Any, Any], Coroutine[Any, Any, None]], handler: Any
+) -> Callable[[Responder, Any, Any], None]:
+    # asyncio costs 20 ms to import: only handlers that need it pay, and they do while the
+    # environment starts, not in their first invocation.
     from .event_loop import run
 
-    run(answer)
+    return lambda *call: run(answer(handler, *call))
 
 
 def _answer_with_function(handler: Any, responder: Responder, event: Any, context: Any) -> None:

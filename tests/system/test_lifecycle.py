@@ -94,8 +94,23 @@ def test_a_source_that_is_broken_and_mended_again(serve):
     wait_for(lambda: httpx.get(function.url).text == '"one"', "the mended code")
 
 
+INVOKE = "POST /2015-03-31/functions/app/invocations"
+STREAM = "POST /2021-11-15/functions/app/response-streaming-invocations"
+
+
 @pytest.mark.parametrize("chunks", [20, 2000])
-def test_the_function_runs_to_its_end_when_the_client_is_gone(chunks, serve, gate):
+@pytest.mark.parametrize(
+    ("request_line", "mode", "sees"),
+    [
+        ("GET /", "RESPONSE_STREAM", b"one"),
+        ("GET /", "BUFFERED", b""),
+        (STREAM, "RESPONSE_STREAM", b"one"),
+        (INVOKE, "RESPONSE_STREAM", b""),
+    ],
+)
+def test_the_function_runs_to_its_end_when_the_client_is_gone(
+    chunks, request_line, mode, sees, serve, gate
+):
     function = serve(
         f"""
         @streamify_response
@@ -103,20 +118,26 @@ def test_the_function_runs_to_its_end_when_the_client_is_gone(chunks, serve, gat
             response_stream.write("one")
             pass_gate("1")
             for _ in range({chunks}):
-                response_stream.write(b"x" * 10_000)
+                response_stream.write(b"x" * 1000)
             print("to the end")
         """,
         max_environments=1,
+        invoke_mode=mode,
     )
     with RawClient(function.port) as client:
-        client.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        client.read_until(b"one")
+        client.send(
+            f"{request_line} HTTP/1.1\r\nHost: localhost\r\nAuthorization: x\r\n"
+            "Content-Length: 2\r\n\r\n{}".encode()
+        )
+        if sees:
+            client.read_until(sees)
+        else:
+            function.wait_for_log("START")
     gate.open("1")
     function.wait_for_log("to the end")
     function.wait_for_log("REPORT")
-    with httpx.stream("GET", function.url) as response:
-        assert next(response.iter_raw()) == b"one"
-        gate.open("1")
+    gate.open_for(lambda: httpx.get(function.url, timeout=15), "1")
+    assert function.log.count("to the end") == 2
 
 
 def test_200_overlapping_calls_on_8_environments_end_whole_or_are_refused(serve):

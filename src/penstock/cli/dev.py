@@ -149,5 +149,6 @@ penstock {__version__}: {function.name} ({function.handler}), {function.invoke_m
           --region {function.region} --endpoint-url {url} \\
           --function-name {function.name} out.json
 
-It starts anew when a file in {function.folder} changes. Ctrl-C stops it.
+A changed Python file in {function.folder} takes effect with the next call.
+Ctrl-C stops it.
 """
