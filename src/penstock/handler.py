@@ -8,6 +8,7 @@ anybody's decorators may go around it.
 from __future__ import annotations
 
 from functools import wraps
+from sys import modules
 
 from .errors import HandlerShapeError, PreludeError
 from .messages import Prelude
@@ -63,6 +64,10 @@ def streamify_response(handler: StreamingHandler) -> Callable[[Any, Any], Any]:
         HandlerShapeError: the function has none of the four shapes.
     """
     run = _runner(handler)
+    if "awslambdaric.bootstrap" in modules:
+        from .runtime.takeover import install
+
+        install()
 
     @wraps(handler)
     def streaming_handler(event: Any, context: Any) -> Any:

@@ -264,3 +264,42 @@ def test_health(serve):
     function = serve("def handler(event, context): return 1")
     response = httpx.get(f"{function.url}/_penstock/health")
     assert response.json() == {"status": "ok", "functions": ["app"]}
+
+
+def test_one_call_after_the_other_is_not_too_many_for_one_environment(serve):
+    function = serve(
+        """
+        @streamify_response
+        async def handler(event, response_stream, context):
+            await response_stream.end(str(os.getpid()))
+            time.sleep(0.02)  # so that the next call comes before the environment is free
+        """,
+        max_environments=1,
+    )
+    assert len({httpx.get(function.url).text for _ in range(10)}) == 1
+
+
+def test_an_asynchronous_invocation_waits_for_an_environment(serve, gate):
+    function = serve(
+        """
+        @streamify_response
+        def handler(event, context):
+            if "n" in event:
+                print("did", event["n"])
+            else:
+                yield "one"
+                pass_gate("1")
+        """,
+        max_environments=1,
+    )
+    headers = {"Authorization": "x", "X-Amz-Invocation-Type": "Event"}
+    path = "/2015-03-31/functions/app/invocations"
+    with httpx.stream("GET", function.url) as busy:
+        assert next(busy.iter_raw()) == b"one"
+        for n in (1, 2):
+            answer = httpx.post(function.url + path, json={"n": n}, headers=headers)
+            assert (answer.status_code, answer.content) == (202, b"")
+        assert "did" not in function.log
+        gate.open("1")
+    function.wait_for_log("did 2")
+    assert function.log.index("did 1") < function.log.index("did 2")

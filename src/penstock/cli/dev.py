@@ -49,7 +49,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     add(
         "--host",
         default="localhost",
-        help="address to listen on (default localhost: this machine only)",
+        help="address to listen on (default localhost: this machine only); "
+        "others on the network, and web pages, can then run the function",
     )
     add("--function", metavar="NAME", help="the function's name (default: the file's)")
     add(
@@ -151,4 +152,13 @@ penstock {__version__}: {function.name} ({function.handler}), {function.invoke_m
 
 A changed Python file in {function.folder} takes effect with the next call.
 Ctrl-C stops it.
+{_warning(emulator.host)}"""
+
+
+def _warning(host: str) -> str:
+    if host in ("localhost", "127.0.0.1", "::1"):
+        return ""
+    return f"""
+Listening on {host}: whoever reaches this address can run the function, and so can web
+pages, as browsers do not tell where a request to such an address comes from.
 """

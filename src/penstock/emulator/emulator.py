@@ -117,6 +117,9 @@ class Emulator:
                 403, [("Content-Type", "text/plain; charset=utf-8")], f"{refusal}\n".encode()
             )
             return
+        if exchange.method == "CONNECT":
+            exchange.respond(405, [("Content-Type", "text/plain")], b"This is no proxy.\n")
+            return
         host = (exchange.headers.get("host") or "").rpartition(":")[0] or (
             exchange.headers.get("host") or ""
         )

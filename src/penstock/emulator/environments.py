@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 
 from ..errors import PenstockError
@@ -13,7 +14,7 @@ from .deadlines import Deadline, Deadlines
 from .functions import Function
 from .http_server import HttpServer
 from .invocations import Invocation
-from .log import Log, report_line
+from .log import Lines, Log, report_line
 from .relay import Ending, Outcome, exited, no_answer, timed_out
 from .runtime_api import RuntimeApi
 from .worker_process import WorkerProcess
@@ -29,6 +30,10 @@ _LAST_BYTES = 1.0
 # How long the end of a process is waited for whose connection has closed in mid-response:
 # only its exit status tells what to say of it.
 _EXIT_GRACE = 0.5
+
+# How long a call waits for an environment whose response has ended already, before it is
+# refused: one caller after the other must not be too many.
+_FREE_GRACE = 0.3
 
 _STOP_SECONDS = 2.0
 
@@ -62,6 +67,7 @@ class Environment:
         self._on_free = on_free
         self._on_leaving = on_leaving
         self._on_end = on_end
+        self._output = Lines(log.write)
         self._changed = threading.Condition()
         self._invocation: Invocation | None = None
         self._deadline: Deadline | None = None
@@ -119,6 +125,12 @@ class Environment:
     def invocation(self) -> Invocation | None:
         """The one it is working on."""
         return self._invocation
+
+    @property
+    def is_finishing(self) -> bool:
+        """Whether its invocation has been answered, so that it may soon be free."""
+        invocation = self._invocation
+        return invocation is None or invocation.relay.outcome is not None
 
     def assign(self, invocation: Invocation) -> None:
         """Give it an invocation to hand out with the next `/next`."""
@@ -226,6 +238,7 @@ class Environment:
             self._changed.notify_all()
         self._server.wait_until_unused(_LAST_BYTES)
         self._server.stop(keep_connections=True)
+        self._output.flush()
         with self._changed:
             self._init_deadline.cancel()
             invocation = self._invocation
@@ -289,9 +302,10 @@ class Environment:
         invocation = self._invocation
         if invocation is not None:
             invocation.log.add(data)
-        self._log.write(data.decode("utf-8", "replace"))
+        self._output.add(data)
 
     def _say(self, invocation: Invocation, text: str) -> None:
+        self._output.flush()
         invocation.log.add(text.encode())
         self._log.write(text)
 
@@ -315,12 +329,13 @@ class Environments:
         self.function = function
         self._log = log
         self._deadlines = deadlines
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         # Every one whose process may be there; those that take work, now or later; and
         # of these the ones that have none.
         self._all: set[Environment] = set()
         self._serving: set[Environment] = set()
         self._idle: list[Environment] = []
+        self._waiting: deque[Invocation] = deque()
         self._stopped = False
 
     def __len__(self) -> int:
@@ -345,36 +360,23 @@ class Environments:
             TooManyRequestsError: there are as many as there may be, and all are busy.
         """
         with self._lock:
+            if self._is_full() and any(each.is_finishing for each in self._serving):
+                self._lock.wait_for(lambda: not self._is_full(), _FREE_GRACE)
             if self._stopped:
                 raise TooManyRequestsError("the emulator is shutting down")
-            if self._idle:
-                environment = self._idle.pop()
-                environment.assign(invocation)
-                return
-            if len(self._serving) >= self.function.max_environments:
+            if self._is_full():
                 raise TooManyRequestsError(
                     f"all {self.function.max_environments} environments "
                     f"of {self.function.name} are busy"
                 )
-            environment = Environment(
-                self.function,
-                self._log,
-                self._deadlines,
-                on_free=self._freed,
-                on_leaving=self._left,
-                on_end=self._removed,
-            )
-            self._all.add(environment)
-            self._serving.add(environment)
-        try:
-            environment.start(invocation)
-        except OSError as exc:
-            self._log.line(f"cannot start an environment of {self.function.name}: {exc}")
-            self._removed(environment, None)
-            invocation.relay.break_off(exited(invocation.request_id, 127))
-            invocation.finished.set()
-        if self._stopped:
-            environment.stop()
+            environment = self._taken(invocation)
+        self._start(environment, invocation)
+
+    def invoke_later(self, invocation: Invocation) -> None:
+        """Give `invocation` to an environment as soon as there is one for it."""
+        with self._lock:
+            self._waiting.append(invocation)
+        self._serve_waiting()
 
     def recycle(self) -> None:
         """The code has changed: end idle environments now, busy ones after their work."""
@@ -390,6 +392,10 @@ class Environments:
             self._stopped = True
             self._idle.clear()
             ending = list(self._all)
+            waiting, self._waiting = self._waiting, deque()
+        for invocation in waiting:
+            invocation.relay.break_off(exited(invocation.request_id, 0))
+            invocation.finished.set()
         for environment in ending:
             environment.stop()
         deadline = time.monotonic() + _STOP_SECONDS
@@ -398,26 +404,68 @@ class Environments:
                 environment.kill()
                 environment.wait(_STOP_SECONDS)
 
+    def _is_full(self) -> bool:
+        return not self._idle and len(self._serving) >= self.function.max_environments
+
+    def _taken(self, invocation: Invocation) -> Environment | None:
+        """Give `invocation` to an idle environment, or make one that is to be started."""
+        if self._idle:
+            self._idle.pop().assign(invocation)
+            return None
+        environment = Environment(
+            self.function,
+            self._log,
+            self._deadlines,
+            on_free=self._freed,
+            on_leaving=self._left,
+            on_end=self._removed,
+        )
+        self._all.add(environment)
+        self._serving.add(environment)
+        return environment
+
+    def _start(self, environment: Environment | None, invocation: Invocation) -> None:
+        if environment is None:
+            return
+        try:
+            environment.start(invocation)
+        except OSError as exc:
+            self._log.line(f"cannot start an environment of {self.function.name}: {exc}")
+            self._removed(environment, None)
+            invocation.relay.break_off(exited(invocation.request_id, 127))
+            invocation.finished.set()
+        if self._stopped:
+            environment.stop()
+
+    def _serve_waiting(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting or self._is_full() or self._stopped:
+                    return
+                invocation = self._waiting.popleft()
+                environment = self._taken(invocation)
+            self._start(environment, invocation)
+
     def _freed(self, environment: Environment) -> bool:
         with self._lock:
             if self._stopped or environment not in self._serving:
                 return False
             self._idle.append(environment)
-            return True
+            self._lock.notify()
+        self._serve_waiting()
+        return True
 
     def _left(self, environment: Environment) -> None:
         with self._lock:
             self._serving.discard(environment)
             if environment in self._idle:
                 self._idle.remove(environment)
+            self._lock.notify()
+        self._serve_waiting()
 
     def _removed(self, environment: Environment, undone: Invocation | None) -> None:
         self._left(environment)
         with self._lock:
             self._all.discard(environment)
         if undone is not None:
-            try:
-                self.invoke(undone)
-            except TooManyRequestsError:
-                undone.relay.break_off(exited(undone.request_id, 0))
-                undone.finished.set()
+            self.invoke_later(undone)

@@ -8,7 +8,9 @@ none shows request trailers, aborts a body half-way or keeps the timing of chunk
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -31,6 +33,8 @@ _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 _DISCARDED = 1024 * 1024
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 64 * 1024 * 1024
+
+_PORTS_TRIED = 20
 
 
 class ClientGoneError(ConnectionError):
@@ -156,6 +160,9 @@ class Exchange:
 
     def abort(self) -> None:
         """Close the connection in mid-answer, so that it cannot pass for a whole one."""
+        if self.protocol == "HTTP/1.0":
+            # There the end of the connection is the end of the body, unless it is reset.
+            self._connection.reset_when_closed()
         self._connection.abort()
 
 
@@ -234,7 +241,11 @@ class HttpServer:
     def _serve(self, connection: _Connection) -> None:
         try:
             while exchange := connection.next_exchange():
-                self._handle(exchange)
+                try:
+                    self._handle(exchange)
+                except RemoteProtocolError as exc:
+                    connection.refuse(exc)
+                    break
                 if not connection.ready_for_next():
                     break
             connection.close()
@@ -255,6 +266,7 @@ class _Connection:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=max_header_size)
         self._closed = False
+        self._resets = False
         self.client_address = address
 
     def next_exchange(self) -> Exchange | None:
@@ -262,7 +274,7 @@ class _Connection:
         try:
             event = self.next_event()
         except RemoteProtocolError as exc:
-            self._refuse(exc)
+            self.refuse(exc)
             return None
         return Exchange(self, event) if isinstance(event, h11.Request) else None
 
@@ -304,6 +316,12 @@ class _Connection:
         self._h11.start_next_cycle()
         return True
 
+    def reset_when_closed(self) -> None:
+        """Let `abort` reset the connection instead of closing it in order."""
+        with contextlib.suppress(OSError):
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._resets = True
+
     def close(self) -> None:
         """Close when the other side has read what was sent, and not much later."""
         if self._closed:
@@ -322,11 +340,14 @@ class _Connection:
         if self._closed:
             return
         self._closed = True
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+        if not self._resets:
+            # Wakes a thread that reads or writes it, which closing would not.
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
 
-    def _refuse(self, reason: RemoteProtocolError) -> None:
+    def refuse(self, reason: RemoteProtocolError) -> None:
+        """Answer that what was received is no HTTP, if there is no answer yet."""
         if self._h11.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             return
         text = f"Bad Request: {reason}\n".encode()
@@ -334,6 +355,7 @@ class _Connection:
             self.send(
                 h11.Response(
                     status_code=400,
+                    reason=_REASONS[400],
                     headers=[
                         (b"Content-Type", b"text/plain"),
                         (b"Content-Length", b"%d" % len(text)),
@@ -349,11 +371,20 @@ def _listen(host: str, port: int) -> list[socket.socket]:
     if host != "localhost":
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return [_listener(family, host, port)]
-    listeners = [_listener(socket.AF_INET, "127.0.0.1", port)]
-    # Browsers try ::1 first; a machine without IPv6 is fine without.
-    with contextlib.suppress(OSError):
-        listeners.append(_listener(socket.AF_INET6, "::1", listeners[0].getsockname()[1]))
-    return listeners
+    for _ in range(_PORTS_TRIED):
+        first = _listener(socket.AF_INET, "127.0.0.1", port)
+        try:
+            # Browsers try ::1 first, so it must be ours as well.
+            second = _listener(socket.AF_INET6, "::1", first.getsockname()[1])
+        except OSError as exc:
+            if exc.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                return [first]  # a machine without IPv6
+            first.close()
+            if port != 0:
+                raise
+        else:
+            return [first, second]
+    raise OSError(errno.EADDRINUSE, "no port is free on both loopback addresses")
 
 
 def _listener(family: socket.AddressFamily, host: str, port: int) -> socket.socket:

@@ -18,7 +18,7 @@ from .environments import Environments, TooManyRequestsError
 from .fronts.function_url import too_many_requests
 from .functions import ACCOUNT
 from .http_server import BodyTooLargeError, Exchange, HeaderList
-from .invocations import Invocation
+from .invocations import Invocation, new_request_id
 from .relay import BufferedReceiver, Ending, Outcome, ResponseHead
 
 _INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
@@ -149,7 +149,7 @@ class _Call:
             )
             return
         if kind == "DryRun" and not self._is_streaming:
-            self._exchange.respond(204, [("Date", formatdate(usegmt=True))])
+            self._exchange.respond(204, _platform_headers(new_request_id()))
             return
         # InvokeWithResponseStream runs the function whatever the type says (captured).
         receiver = _EventStreamReceiver(self) if self._is_streaming else BufferedReceiver()
@@ -163,6 +163,10 @@ class _Call:
             trace_id=self._exchange.headers.get("x-amzn-trace-id"),
         )
         self.invocation = invocation
+        if kind == "Event" and not self._is_streaming:
+            self._environments.invoke_later(invocation)
+            self._exchange.respond(202, self.headers(invocation, version=False))
+            return
         try:
             self._environments.invoke(invocation)
         except TooManyRequestsError:
@@ -173,9 +177,6 @@ class _Call:
                 too_many_requests(),
                 [("Retry-After", "1")],
             )
-            return
-        if kind == "Event" and not self._is_streaming:
-            self._exchange.respond(202, self.headers(invocation, version=False))
             return
         outcome = invocation.relay.wait()
         if outcome is None or invocation.relay.caller_gone:
@@ -188,8 +189,7 @@ class _Call:
     def headers(self, invocation: Invocation, *, version: bool = True) -> HeaderList:
         """What Lambda says with every answer."""
         headers = [
-            ("Date", formatdate(usegmt=True)),
-            ("x-amzn-RequestId", invocation.request_id),
+            *_platform_headers(invocation.request_id),
             ("x-amzn-Trace-Id", invocation.trace_id),
         ]
         return [*headers, ("x-amz-executed-version", "$LATEST")] if version else headers
@@ -267,12 +267,16 @@ def refuse(
 ) -> None:
     """Answer with one of the API's exceptions."""
     fields = [
-        ("Date", formatdate(usegmt=True)),
+        *_platform_headers(new_request_id()),
         ("Content-Type", "application/json"),
         ("x-amzn-ErrorType", error_type),
         *(headers or ()),
     ]
     exchange.respond(status, fields, json.dumps(body, separators=(",", ":")).encode())
+
+
+def _platform_headers(request_id: str) -> HeaderList:
+    return [("Date", formatdate(usegmt=True)), ("x-amzn-RequestId", request_id)]
 
 
 def _client_context(encoded: str | None) -> str | None:

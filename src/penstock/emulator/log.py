@@ -31,6 +31,27 @@ class LogTail:
             return b"".join(self._parts)[-self._size :]
 
 
+class Lines:
+    """Puts output that comes in pieces together again, so that only whole lines go on."""
+
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self._write = write
+        self._rest = b""
+
+    def add(self, data: bytes) -> None:
+        """Take `data` in and write the lines that it completes."""
+        lines, newline, rest = (self._rest + data).rpartition(b"\n")
+        self._rest = rest
+        if newline:
+            self._write((lines + newline).decode("utf-8", "replace"))
+
+    def flush(self) -> None:
+        """Write what has no line end yet, with one."""
+        if self._rest:
+            self._write(self._rest.decode("utf-8", "replace") + "\n")
+            self._rest = b""
+
+
 class Log:
     """Where everything is written, from many threads, a line or more at a time."""
 
@@ -39,7 +60,11 @@ class Log:
         self._lock = threading.Lock()
 
     def write(self, text: str) -> None:
-        """Write `text`, which ends with a line end."""
+        """Write `text`, which ends with a line end.
+
+        The carriage returns that hold a message together for CloudWatch become line ends.
+        """
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
         with self._lock:
             if self._write is not None:
                 self._write(text)

@@ -8,6 +8,7 @@ that knows how a response ended: every way is an `Outcome`.
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from dataclasses import dataclass
 from enum import Enum
@@ -16,6 +17,8 @@ from typing import Any, Protocol
 from ..wire.response_states import Event, State, next_state
 from . import limits
 from .http_server import ClientGoneError
+
+_log = logging.getLogger("penstock.emulator")
 
 
 class Ending(Enum):
@@ -244,11 +247,15 @@ class Relay:
     def _to_caller(self, call: Any) -> None:
         if self.caller_gone:
             return
+        # As on AWS the function goes on to its end; nobody is there to hear it.
         try:
             call()
         except ClientGoneError:
-            # As on AWS the function goes on to its end; nobody is there to hear it.
             self.caller_gone = True
+        except Exception:
+            # A fault of the receiver's must not keep the runtime, and so the environment.
+            self.caller_gone = True
+            _log.exception("a response could not be passed on to its caller")
 
 
 class BufferedReceiver:

@@ -1,0 +1,184 @@
+"""The small HTTP server, spoken to byte by byte."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from penstock.emulator.http_server import ClientGoneError, Exchange, HttpServer
+from tests.tools import RawClient, wait_for
+
+
+@pytest.fixture
+def listen() -> Iterator[Callable[[Callable[[Exchange], None]], RawClient]]:
+    opened: list[HttpServer | RawClient] = []
+
+    def listen(handle: Callable[[Exchange], None]) -> RawClient:
+        server = HttpServer(handle)
+        client = RawClient(server.port)
+        opened.extend([client, server])
+        return client
+
+    yield listen
+    for each in opened:
+        each.close() if isinstance(each, RawClient) else each.stop()
+
+
+def echo(exchange: Exchange) -> None:
+    exchange.respond(
+        200, [("X-Target", f"{exchange.path}?{exchange.query}")], exchange.read_body(99)
+    )
+
+
+def test_requests_follow_each_other_on_one_connection(listen):
+    client = listen(echo)
+    for _ in range(3):
+        client.send(b"POST /a?b=c HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi")
+        head = client.read_until(b"\r\n\r\nhi")
+        assert head.startswith(b"HTTP/1.1 200 OK\r\nX-Target: /a?b=c\r\nContent-Length: 2\r\n")
+
+
+def test_a_request_of_the_absolute_form(listen):
+    client = listen(echo)
+    client.send(b"GET http://x/a?b HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert b"X-Target: /a?b\r\n" in client.read_until(b"\r\n\r\n")
+
+
+def test_expect_100_continue_is_answered_when_the_body_is_wanted(listen):
+    client = listen(echo)
+    client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+    assert client.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 100")
+    client.send(b"hi")
+    client.read_until(b"\r\n\r\nhi")
+
+
+def test_a_body_without_a_length_is_chunked_to_1_1_and_ends_with_the_connection_to_1_0(listen):
+    def stream(exchange: Exchange) -> None:
+        exchange.begin(200, [])
+        exchange.send(b"one")
+        exchange.send(b"two")
+        exchange.end()
+
+    client = listen(stream)
+    client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert client.read_until(b"0\r\n\r\n").endswith(b"\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")
+    client.send(b"GET / HTTP/1.0\r\n\r\n")
+    assert client.read_all().endswith(b"\r\n\r\nonetwo")
+
+
+def test_an_aborted_answer_has_no_last_chunk(listen):
+    def cut(exchange: Exchange) -> None:
+        exchange.begin(200, [])
+        exchange.send(b"one")
+        exchange.abort()
+
+    client = listen(cut)
+    client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert client.read_all().endswith(b"3\r\none\r\n")
+
+
+def test_an_aborted_answer_to_http_1_0_is_reset(listen):
+    may_abort = threading.Event()
+
+    def cut(exchange: Exchange) -> None:
+        exchange.begin(200, [])
+        exchange.send(b"one")
+        may_abort.wait(10)
+        exchange.abort()
+
+    client = listen(cut)
+    client.send(b"GET / HTTP/1.0\r\n\r\n")
+    client.read_until(b"one")
+    may_abort.set()
+    with pytest.raises(ConnectionResetError):
+        client.read_all()
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"no http\r\n\r\n",
+    ],
+)
+def test_what_is_no_http_is_a_bad_request(request_bytes, listen):
+    client = listen(echo)
+    client.send(request_bytes)
+    assert client.read_all().startswith(b"HTTP/1.1 400 Bad Request\r\n")
+
+
+def test_a_client_that_has_gone_is_noticed_by_a_write(listen):
+    noticed = threading.Event()
+
+    def stream(exchange: Exchange) -> None:
+        exchange.begin(200, [])
+        try:
+            while True:
+                exchange.send(b"x" * 100_000)
+        except ClientGoneError:
+            noticed.set()
+            raise
+
+    client = listen(stream)
+    client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    client.read_until(b"xxx")
+    client.close()
+    assert noticed.wait(10)
+
+
+def test_a_header_that_cannot_be_sent_is_a_value_error_and_nothing_was_sent(listen):
+    def answer(exchange: Exchange) -> None:
+        with pytest.raises(ValueError, match="cannot be sent"):
+            exchange.respond(200, [("X-A", "b\r\nX-C: d")])
+        exchange.respond(502, [])
+
+    client = listen(answer)
+    client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert client.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 502 ")
+
+
+def test_an_unread_body_does_not_become_the_next_request(listen):
+    client = listen(lambda exchange: exchange.respond(200, []))
+    body = b"GET /smuggled HTTP/1.1\r\n\r\n"
+    client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    client.read_until(b"\r\n\r\n")
+    client.send(b"GET /second HTTP/1.1\r\nHost: x\r\n\r\n")
+    client.read_until(b"\r\n\r\n")
+    assert client.received == b""
+
+
+def test_a_port_taken_on_one_of_the_loopback_addresses_is_taken():
+    try:
+        taken = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with taken, pytest.raises(OSError, match="in use") as raised:
+        HttpServer(echo, host="localhost", port=taken.getsockname()[1])
+    assert raised.value.errno == errno.EADDRINUSE
+
+
+def test_stopping_closes_connections_and_frees_the_port():
+    server = HttpServer(echo)
+    with RawClient(server.port) as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.read_until(b"\r\n\r\n")
+        server.stop()
+        assert client.read_all() == b""
+    assert server.wait_until_unused(10)
+    again: list[HttpServer] = []
+
+    def can_listen() -> bool:
+        try:
+            again.append(HttpServer(echo, port=server.port))
+        except OSError:
+            return False
+        return True
+
+    wait_for(can_listen, "the port to be free")
+    again[0].stop()
