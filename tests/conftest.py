@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import textwrap
 from collections.abc import Callable, Iterator
@@ -59,9 +60,12 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         watch = options.pop("watch", False)
         origins = options.pop("origins", ())
         environment = {"GATES": str(tmp_path / "gates"), **options.pop("environment", {})}
+        command = options.pop("command", None)
         function = function_from_target(
             f"{folder / 'app.py'}:{handler}", environment=environment, **options
         )
+        if command is not None:
+            function = dataclasses.replace(function, command=command)
         log: list[str] = []
         emulator = Emulator(
             function, host="127.0.0.1", write_log=log.append, watch=watch, origins=origins
