@@ -2,7 +2,9 @@
 
     PenstockError
     ├── HandlerShapeError        a function that is none of the four shapes of handler
-    ├── HandlerLoadError         the handler's module or name could not be loaded
+    ├── FaultError               a failure that AWS has a name for
+    │   ├── HandlerLoadError     the handler's module or name could not be loaded
+    │   └── MarshalError         an event, context or return value that is not JSON
     ├── PreludeError             a status, header or cookie that cannot be sent
     ├── StreamError
     │   ├── StreamEndedError     written to after its end
@@ -29,17 +31,25 @@ class HandlerShapeError(PenstockError, TypeError):
     """A function given to `streamify_response` fits none of the four shapes."""
 
 
-class HandlerLoadError(PenstockError):
-    """The handler could not be loaded.
+class FaultError(PenstockError):
+    """A failure that AWS has a name for.
 
-    `error_type` is AWS's name for the failure (`Runtime.HandlerNotFound`, ...), which
-    travels to the platform; `stack_trace` is a list of lines or None.
+    `error_type` is that name (`Runtime.HandlerNotFound`, ...), which travels to the
+    platform; `stack_trace` is a list of lines or None.
     """
 
     def __init__(self, error_type: str, message: str, stack_trace: list[str] | None = None) -> None:
         super().__init__(message)
         self.error_type = error_type
         self.stack_trace = stack_trace
+
+
+class HandlerLoadError(FaultError):
+    """The handler could not be loaded."""
+
+
+class MarshalError(FaultError):
+    """An event, a context or what a handler returned is nothing that JSON can carry."""
 
 
 class PreludeError(PenstockError, ValueError):

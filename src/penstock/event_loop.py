@@ -21,6 +21,16 @@ if TYPE_CHECKING:
 _of_thread = threading.local()
 
 
+class _Loop:
+    """A loop that is closed when its thread, which alone holds it, has ended."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+
+    def __del__(self) -> None:
+        self.loop.close()
+
+
 def run(main: Coroutine[Any, Any, Result]) -> Result:
     """Run `main` to its end on this thread's loop; blocks.
 
@@ -35,11 +45,10 @@ def run(main: Coroutine[Any, Any, Result]) -> Result:
 
 
 def _loop() -> asyncio.AbstractEventLoop:
-    loop: asyncio.AbstractEventLoop | None = getattr(_of_thread, "loop", None)
-    if loop is None or loop.is_closed():
-        loop = asyncio.new_event_loop()
-        _of_thread.loop = loop
-    return loop
+    held: _Loop | None = getattr(_of_thread, "loop", None)
+    if held is None or held.loop.is_closed():
+        held = _of_thread.loop = _Loop()
+    return held.loop
 
 
 def _run_in_thread(main: Coroutine[Any, Any, Result]) -> Result:

@@ -207,7 +207,7 @@ class Prelude:
         ) == (other.status_code, other.headers, other.cookies, other.multi_value_headers)
 
     def __hash__(self) -> int:
-        return hash((self.status_code, tuple(self.headers.items()), self.cookies))
+        return hash((self.status_code, frozenset(self.headers.items()), self.cookies))
 
     def __repr__(self) -> str:
         parts = [repr(self.status_code)]
@@ -269,4 +269,8 @@ def _checked_value(name: object, value: object) -> str:
                 f"the value of {name!r:.80} has {forbidden!r} in it, "
                 "which would start another header; remove it"
             )
+    try:
+        value.encode()
+    except UnicodeEncodeError as exc:
+        raise PreludeError(f"the value of {name!r:.80} is no text: {exc}") from exc
     return value

@@ -6,7 +6,7 @@ from .stream import AsyncResponseStream, ResponseStream, encoded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
     from typing import Any
 
 # Node's file streams read 64 KiB at a time, too.
@@ -43,26 +43,26 @@ def pipeline(*stages: Any) -> Any:
 
 
 def _run(source: Any, transforms: list[Any], stream: ResponseStream) -> None:
+    stages = [_chunks(source)]
     try:
-        chunks = _chunks(source)
         for transform in transforms:
-            chunks = _transformed(transform, chunks)
-        for data in chunks:
+            stages.append(_transformed(transform, stages[-1]))
+        for data in stages[-1]:
             if data:
                 stream.write(data)
         stream.end()
     finally:
-        close = getattr(source, "close", None)
-        if close is not None:
-            close()
+        for stage in reversed(stages):
+            stage.close()
+        _close(source)
 
 
-def _chunks(source: Any) -> Iterator[bytes]:
+def _chunks(source: Any) -> Generator[bytes, None, None]:
     if isinstance(source, (str, bytes, bytearray, memoryview)):
         yield encoded(source)
     elif hasattr(source, "read"):
         read = getattr(source, "read1", source.read)
-        while data := read(BLOCK_SIZE):
+        while data := _checked(read(BLOCK_SIZE)):
             yield encoded(data)
     elif hasattr(source, "__iter__"):
         for item in source:
@@ -76,36 +76,38 @@ def _chunks(source: Any) -> Iterator[bytes]:
         raise _no_source(source)
 
 
-def _transformed(transform: Any, chunks: Iterator[bytes]) -> Iterator[bytes]:
+def _transformed(transform: Any, chunks: Iterator[bytes]) -> Generator[bytes, None, None]:
     if hasattr(transform, "compress"):
         for data in chunks:
             yield transform.compress(data)
         yield transform.flush()
     elif callable(transform):
-        for item in transform(chunks):
-            yield encoded(item)
+        changed = transform(chunks)
+        try:
+            for item in changed:
+                yield encoded(item)
+        finally:
+            _close(changed)
     else:
         raise _no_transform(transform)
 
 
 async def _run_async(source: Any, transforms: list[Any], stream: AsyncResponseStream) -> None:
+    stages = [_chunks_async(source)]
     try:
-        chunks = _chunks_async(source)
         for transform in transforms:
-            chunks = _transformed_async(transform, chunks)
-        async for data in chunks:
+            stages.append(_transformed_async(transform, stages[-1]))
+        async for data in stages[-1]:
             if data:
                 await stream.write(data)
         await stream.end()
     finally:
-        close = getattr(source, "aclose", getattr(source, "close", None))
-        if close is not None:
-            closing = close()
-            if hasattr(closing, "__await__"):
-                await closing
+        for stage in reversed(stages):
+            await stage.aclose()
+        await _close_async(source)
 
 
-async def _chunks_async(source: Any) -> AsyncIterator[bytes]:
+async def _chunks_async(source: Any) -> AsyncGenerator[bytes, None]:
     if hasattr(source, "__aiter__") and not hasattr(source, "read"):
         async for item in source:
             yield encoded(item)
@@ -117,7 +119,7 @@ async def _chunks_async(source: Any) -> AsyncIterator[bytes]:
             data = await to_thread(read, BLOCK_SIZE)
             if hasattr(data, "__await__"):
                 data = await data
-            if not data:
+            if not _checked(data):
                 break
             yield encoded(data)
     else:
@@ -125,7 +127,9 @@ async def _chunks_async(source: Any) -> AsyncIterator[bytes]:
             yield item
 
 
-async def _transformed_async(transform: Any, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _transformed_async(
+    transform: Any, chunks: AsyncIterator[bytes]
+) -> AsyncGenerator[bytes, None]:
     if hasattr(transform, "compress"):
         async for data in chunks:
             yield transform.compress(data)
@@ -137,10 +141,37 @@ async def _transformed_async(transform: Any, chunks: AsyncIterator[bytes]) -> As
                 "in an `async def` handler a transform is an async generator function; "
                 f"{getattr(transform, '__name__', transform)!r} gave {type(changed).__name__}"
             )
-        async for item in changed:
-            yield encoded(item)
+        try:
+            async for item in changed:
+                yield encoded(item)
+        finally:
+            await _close_async(changed)
     else:
         raise _no_transform(transform)
+
+
+def _checked(data: Any) -> Any:
+    """What a file gave; None is not its end, but that it has nothing yet."""
+    if data is None:
+        raise BlockingIOError(
+            "the source is a non-blocking file that has nothing to read yet; "
+            "make it a blocking one, or an async iterable"
+        )
+    return data
+
+
+def _close(source: Any) -> None:
+    close = getattr(source, "close", None)
+    if close is not None:
+        close()
+
+
+async def _close_async(source: Any) -> None:
+    close = getattr(source, "aclose", getattr(source, "close", None))
+    if close is not None:
+        closing = close()
+        if hasattr(closing, "__await__"):
+            await closing
 
 
 def _no_source(source: object) -> TypeError:

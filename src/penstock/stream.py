@@ -243,10 +243,16 @@ class ResponseStream(_Stream):
         self.end()
 
     def _fail(self, error: BaseException) -> None:
-        """Tell the other side that a response that has begun did not come to its end."""
+        """Tell the other side that a response that has begun did not come to its end.
+
+        Where that cannot be told, the cut tells it; the handler's own error matters more.
+        """
         if self._state is _STREAMING:
             self._state = _BROKEN
-            self._sink.fail(error)
+            try:
+                self._sink.fail(error)
+            except StreamBrokenError:
+                pass
 
 
 class AsyncResponseStream(_Stream):
@@ -307,7 +313,10 @@ class AsyncResponseStream(_Stream):
     async def _fail(self, error: BaseException) -> None:
         if self._state is _STREAMING:
             self._state = _BROKEN
-            await self._sink.fail(error)
+            try:
+                await self._sink.fail(error)
+            except StreamBrokenError:
+                pass
 
 
 class HttpResponseStream:

@@ -7,6 +7,7 @@ Sources: AWS documentation, "Invoking Lambda function URLs"; captures of the liv
 from __future__ import annotations
 
 import json
+import string
 import time
 from base64 import b64decode, b64encode
 from urllib.parse import unquote_plus
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 # Bodies of these types are passed as text, all others in base64, forms included.
 _TEXT_TYPES = ("application/json", "application/xml", "application/javascript")
+
+_BASE64 = frozenset(string.ascii_letters + string.digits + "+/")
 
 INTERNAL_SERVER_ERROR = b"Internal Server Error"
 
@@ -101,12 +104,12 @@ def response_from_result(payload: bytes) -> UrlResponse:
     """What a Function URL in BUFFERED mode makes of a handler's JSON."""
     try:
         result = json.loads(payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         return internal_server_error()
     if isinstance(result, dict) and "statusCode" in result:
         return _proxy_response(result)
     body = result if isinstance(result, str) else _compact(result)
-    return UrlResponse(200, [("content-type", "application/json")], body.encode())
+    return UrlResponse(200, [("content-type", "application/json")], _utf8(body))
 
 
 def streamed_response_from_result(payload: bytes) -> UrlResponse:
@@ -117,7 +120,7 @@ def streamed_response_from_result(payload: bytes) -> UrlResponse:
     """
     try:
         result = json.loads(payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         result = None
     if isinstance(result, dict) and "statusCode" in result:
         response = head_from_metadata(result)
@@ -166,12 +169,12 @@ def _proxy_response(result: dict[str, Any]) -> UrlResponse:
     if body is None:
         content = b""
     elif not isinstance(body, str):
-        content = _compact(body).encode()
+        content = _utf8(_compact(body))
     elif result.get("isBase64Encoded") is True:
         # As AWS: what is no base64 in it is skipped.
-        content = b64decode(body + "=" * (-len(body) % 4))
+        content = _lenient_base64(body)
     else:
-        content = body.encode("utf-8", "replace")
+        content = _utf8(body)
     response.body = content
     return response
 
@@ -219,6 +222,18 @@ def _as_text(request: Request) -> str | None:
 
 def _compact(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _utf8(text: str) -> bytes:
+    """UTF-8, with a question mark for half of a character."""
+    return text.encode("utf-8", "replace")
+
+
+def _lenient_base64(text: str) -> bytes:
+    digits = "".join(character for character in text if character in _BASE64)
+    # Of a last group of one digit nothing can be made.
+    digits = digits[: len(digits) - (len(digits) % 4 == 1)]
+    return b64decode(digits + "=" * (-len(digits) % 4))
 
 
 def _as_java_would(value: object) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 
-from ..errors import HandlerLoadError
+from ..errors import FaultError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,10 +23,10 @@ class FailureReport:
     __slots__ = ("_frames", "error_type", "message", "stack_trace")
 
     def __init__(self, error: BaseException) -> None:
-        self.message = str(error)
+        self.message = _words(error)
         # (label, path, line, source) of each frame
         self._frames: list[tuple[str, str, int, str]] = []
-        if isinstance(error, HandlerLoadError):
+        if isinstance(error, FaultError):
             self.error_type = error.error_type
             self.stack_trace = list(error.stack_trace or [])
             return
@@ -73,4 +74,14 @@ class FailureReport:
 
 
 def _is_ours(filename: str) -> bool:
-    return filename.startswith(_OUR_FOLDER) or f"{os.sep}asyncio{os.sep}" in filename
+    asyncio = getattr(sys.modules.get("asyncio"), "__path__", None)
+    return filename.startswith(_OUR_FOLDER) or (
+        asyncio is not None and filename.startswith(asyncio[0] + os.sep)
+    )
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as exc:
+        return f"(its message cannot be read: {type(exc).__name__})"

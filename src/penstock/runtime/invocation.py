@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from ..errors import HandlerLoadError
+from ..errors import MarshalError
 from ..wire import runtime_api
 
 TYPE_CHECKING = False
@@ -180,7 +180,7 @@ def _parsed(header: str | None, name: str) -> dict[str, Any] | None:
     try:
         value = loads(header)
     except ValueError as exc:
-        raise HandlerLoadError(
+        raise MarshalError(
             "Runtime.LambdaContextUnmarshalError", f"Unable to parse {name} JSON: {exc}"
         ) from exc
     return value if isinstance(value, dict) else {}

@@ -50,7 +50,8 @@ class FunctionLog:
         for stream in (sys.stdout, sys.stderr):
             reconfigure = getattr(stream, "reconfigure", None)
             if reconfigure is not None:
-                reconfigure(line_buffering=True)
+                # A message may hold half of a character, as from the name of a file.
+                reconfigure(line_buffering=True, errors="backslashreplace")
         if "logging" in sys.modules:
             self._set_up(sys.modules["logging"])
         else:
@@ -116,7 +117,7 @@ class _CurrentStdout:
 
 
 class _LoggingFinder:
-    """Finds `logging` in the normal way, once, and sets it up when it was executed."""
+    """Finds `logging` as it would be found anyway, and sets it up when it was executed."""
 
     def __init__(self, log: FunctionLog) -> None:
         self._log = log
@@ -126,20 +127,23 @@ class _LoggingFinder:
     ) -> ModuleSpec | None:
         if name != "logging":
             return None
-        sys.meta_path.remove(self)
-        from importlib.util import find_spec
+        for finder in sys.meta_path:
+            spec = finder.find_spec(name, path, target) if finder is not self else None
+            if spec is not None and spec.loader is not None:
+                self._watch(spec.loader)
+                return spec
+        return None
 
-        spec = find_spec(name)
-        if spec is None or spec.loader is None:
-            return spec
-        execute, log = spec.loader.exec_module, self._log
+    def _watch(self, loader: Any) -> None:
+        execute = loader.exec_module
 
         def exec_module(module: ModuleType) -> None:
             execute(module)
-            log._set_up(module)
+            if self in sys.meta_path:
+                sys.meta_path.remove(self)
+                self._log._set_up(module)
 
-        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
-        return spec
+        loader.exec_module = exec_module
 
 
 def _as_text(report: FailureReport) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 
-from ..errors import HandlerLoadError
+from ..errors import MarshalError
 from ..wire.runtime_api import JSON
 
 TYPE_CHECKING = False
@@ -14,10 +15,6 @@ if TYPE_CHECKING:
 
 # AWS's client writes non-ASCII text as it is from Python 3.12 on, and escapes it before.
 _RAW_UNICODE = frozenset(f"AWS_Lambda_python3.{minor}" for minor in range(12, 30))
-
-
-class MarshalError(HandlerLoadError):
-    """The event or the handler's return value is nothing that JSON can carry."""
 
 
 def event_from_bytes(body: bytes, content_type: str) -> Any:
@@ -58,19 +55,15 @@ def to_json(value: object) -> str:
         ensure_ascii=os.environ.get("AWS_EXECUTION_ENV") not in _RAW_UNICODE,
         default=lambda item: _default(item, decimals),
     )
-    for index, number in enumerate(decimals):
-        text = text.replace(_placeholder_json(index), number, 1)
+    if decimals:
+        text = re.sub(_PLACEHOLDER, lambda found: decimals[int(found[1])], text)
     return text
 
 
 # The standard library cannot write a number it did not make, so a Decimal is written as a
 # string that no text contains by accident and put in afterwards.
-def _placeholder(index: int) -> str:
-    return f"{{penstock Decimal {index} {id(_placeholder):x}}}"
-
-
-def _placeholder_json(index: int) -> str:
-    return json.dumps(_placeholder(index))
+_MARK = f"penstock Decimal {os.urandom(8).hex()} "
+_PLACEHOLDER = f'"{_MARK}([0-9]+)"'
 
 
 def _default(item: object, decimals: list[str]) -> object:
@@ -78,7 +71,7 @@ def _default(item: object, decimals: list[str]) -> object:
         if item.is_nan():  # type: ignore[attr-defined]
             return float("nan")
         decimals.append(str(item))
-        return _placeholder(len(decimals) - 1)
+        return f"{_MARK}{len(decimals) - 1}"
     if isinstance(item, bytes):
         return item.decode()
     raise TypeError(f"Object of type {type(item).__name__} is not JSON serializable")

@@ -26,10 +26,12 @@ class Steps:
         self.content_type: str | None = None
         self._timeout = timeout
         self._chunks: Queue[bytes | None] = Queue()
-        self._wanted: Queue[bool] = Queue()
+        self._lock = threading.Lock()
+        # Lets the handler go on that waits in a write, if one does.
+        self._let_go: Callable[[], object] | None = None
         self._error: BaseException | None = None
         self._given = False
-        self._first = True
+        self._left = False
         self._over = False
 
     def __iter__(self) -> Steps:
@@ -38,9 +40,7 @@ class Steps:
     def __next__(self) -> bytes:
         if self._over:
             raise StopIteration
-        if not self._first:
-            self._wanted.put(True)
-        self._first = False
+        self._release()
         try:
             chunk = self._chunks.get(timeout=self._timeout)
         except Empty:
@@ -75,16 +75,37 @@ class Steps:
 
     def send(self, data: bytes) -> None:
         """Hand `data` over and wait until the test wants more."""
-        self._chunks.put(data)
-        if not self._wanted.get():
-            self._wanted.put(False)
-            raise StreamBrokenError("the test has stopped reading")
+        wanted = threading.Event()
+        self._hand_over(data, wanted.set)
+        wanted.wait()
+        self._check_reader()
 
     def end(self) -> None:
         """Part of being a sink."""
 
     def fail(self, error: BaseException) -> None:
         """Part of being a sink."""
+
+    def _hand_over(self, data: bytes, let_go: Callable[[], object]) -> None:
+        with self._lock:
+            self._check_reader()
+            self._let_go = let_go
+            self._chunks.put(data)
+
+    def _check_reader(self) -> None:
+        if self._left:
+            raise StreamBrokenError("the test has stopped reading")
+
+    def _release(self) -> None:
+        with self._lock:
+            let_go, self._let_go = self._let_go, None
+        if let_go is not None:
+            let_go()
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._left = True
+        self._release()
 
     def _run(self, handler: Callable[[Any, Any], Any], event: Any, context: Any) -> None:
         current_responder.set(self)
@@ -107,9 +128,12 @@ class _AsyncSteps:
             await self.send(chunk)
 
     async def send(self, data: bytes) -> None:
-        from asyncio import to_thread
+        from asyncio import Event, get_running_loop
 
-        await to_thread(self._steps.send, data)
+        loop, wanted = get_running_loop(), Event()
+        self._steps._hand_over(data, lambda: loop.call_soon_threadsafe(wanted.set))
+        await wanted.wait()
+        self._steps._check_reader()
 
     async def end(self) -> None:
         self._steps.end()
@@ -130,7 +154,8 @@ def stepped(
 
     Inside the `with` block `next(steps)` is the next chunk; the handler is held in the
     write that sent it until the following `next`. Leaving the block early breaks the
-    stream, as a runtime whose other end has gone would.
+    stream, as a runtime whose other end has gone would, and waits for the handler to
+    return, for at most `timeout` seconds.
 
     Raises:
         TimeoutError: from `next`, the handler neither wrote nor returned within `timeout`
@@ -141,10 +166,11 @@ def stepped(
         target=copy_context().run,
         args=(steps._run, handler, {} if event is None else event, context or Context()),
         name="penstock-stepped",
+        daemon=True,
     )
     thread.start()
     try:
         yield steps
     finally:
-        steps._wanted.put(False)
+        steps._leave()
         thread.join(timeout)

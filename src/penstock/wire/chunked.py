@@ -18,6 +18,8 @@ LAST_CHUNK = b"0\r\n"
 MAX_SIZE_LINE = 256
 MAX_TRAILERS = 65536
 
+_HEX = frozenset(b"0123456789abcdefABCDEF")
+
 
 def chunk(data: bytes) -> tuple[bytes, bytes, bytes]:
     """One chunk as three buffers, so that `data` is never copied.
@@ -41,14 +43,18 @@ class ChunkedDecoder:
         self.rest = b""
         self._buffer = b""
         self._left = 0
+        self._trailers = 0
         self._reading = "size"
 
     def receive(self, data: bytes) -> bytes:
         """Take `data` in and return what it adds to the body.
 
         Raises:
-            RemoteProtocolError: a malformed size line, or trailers over 64 KiB.
+            RemoteProtocolError: a malformed or overlong size line, or trailers over 64 KiB.
         """
+        if self.complete:
+            self.rest += data
+            return b""
         buffer = self._buffer + data if self._buffer else data
         body: list[bytes] = []
         position = 0
@@ -62,36 +68,44 @@ class ChunkedDecoder:
                 self._left -= len(piece)
                 if not self._left:
                     self._reading = "data end"
-                continue
-            end = buffer.find(CRLF, position)
-            if end < 0:
-                self._check_line_length(len(buffer) - position)
-                break
-            line, position = buffer[position:end], end + 2
-            self._take_line(line)
+            elif self._reading == "data end":
+                found = buffer[position : position + 2]
+                if not CRLF.startswith(found):
+                    raise RemoteProtocolError(f"expected the end of a chunk, found {found!r}")
+                if len(found) < 2:
+                    break
+                position += 2
+                self._reading = "size"
+            else:
+                end = buffer.find(CRLF, position)
+                if end < 0:
+                    self._check_length(len(buffer.removesuffix(b"\r")) - position)
+                    break
+                self._check_length(end - position)
+                line, position = buffer[position:end], end + 2
+                self._take_line(line)
         self._buffer = buffer[position:]
         if self.complete:
             self.rest, self._buffer = self._buffer, b""
         return b"".join(body)
 
     def _take_line(self, line: bytes) -> None:
-        if self._reading == "data end":
-            if line:
-                raise RemoteProtocolError(f"expected the end of a chunk, found {line[:40]!r}")
-            self._reading = "size"
-        elif self._reading == "size":
-            digits = line.split(b";", 1)[0].strip()
-            # int() would take signs, underscores and blanks.
-            if not digits or not frozenset(digits) <= frozenset(b"0123456789abcdefABCDEF"):
-                raise RemoteProtocolError(f"expected a chunk size in hex, found {line[:40]!r}")
-            self._left = int(digits, 16)
-            self._reading = "data" if self._left else "trailers"
-        elif not line:
-            self.complete = True
+        if self._reading == "trailers":
+            self._trailers += len(line) + len(CRLF)
+            self.complete = not line
+            return
+        digits = line.split(b";", 1)[0].strip()
+        # int() would take signs, underscores and blanks, and any number of digits.
+        if not 0 < len(digits) <= 16 or not _HEX.issuperset(digits):
+            raise RemoteProtocolError(f"expected a chunk size in hex, found {line[:40]!r}")
+        self._left = int(digits, 16)
+        self._reading = "data" if self._left else "trailers"
 
-    def _check_line_length(self, length: int) -> None:
-        limit = MAX_TRAILERS if self._reading == "trailers" else MAX_SIZE_LINE
-        if length > limit:
+    def _check_length(self, length: int) -> None:
+        if self._reading == "trailers":
+            if self._trailers + length > MAX_TRAILERS:
+                raise RemoteProtocolError(f"the trailers are over {MAX_TRAILERS} bytes long")
+        elif length > MAX_SIZE_LINE:
             raise RemoteProtocolError(
-                f"a line of a chunked body is over {limit} bytes long ({self._reading})"
+                f"the size line of a chunk is over {MAX_SIZE_LINE} bytes long"
             )

@@ -29,7 +29,7 @@ MAX_PAYLOAD = 24 * 1024 * 1024
 _PRELUDE = struct.Struct(">III")
 _CRC = struct.Struct(">I")
 _OVERHEAD = _PRELUDE.size + _CRC.size
-_STRING = 7
+_BYTES, _STRING = 6, 7
 
 # Sizes of the fixed-width header values: true, false, i8, i16, i32, i64, timestamp, uuid.
 _FIXED_WIDTH = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
@@ -160,15 +160,16 @@ def _decode_headers(data: bytes) -> dict[str, str]:
             position = name_end + 1
             if kind in _FIXED_WIDTH:
                 position += _FIXED_WIDTH[kind]
-                continue
-            (length,) = struct.unpack_from(">H", data, position)
-            position += 2
-            value = data[position : position + length]
-            position += length
-            if kind == _STRING:
-                headers[name] = value.decode()
-            elif kind != 6:
+            elif kind in (_BYTES, _STRING):
+                (length,) = struct.unpack_from(">H", data, position)
+                value = data[position + 2 : position + 2 + length]
+                position += 2 + length
+                if kind == _STRING:
+                    headers[name] = value.decode()
+            else:
                 raise RemoteProtocolError(f"unknown type {kind} of an event stream header")
+        if position > len(data):
+            raise RemoteProtocolError("the headers of an event stream message are cut")
     except (IndexError, struct.error, UnicodeDecodeError) as exc:
         raise RemoteProtocolError("malformed headers in an event stream message") from exc
     return headers

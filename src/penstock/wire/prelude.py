@@ -92,7 +92,7 @@ def _parsed(head: bytes) -> dict[str, Any]:
 
     try:
         metadata = loads(head)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise RemoteProtocolError(f"the prelude is no JSON: {exc}") from exc
     if not isinstance(metadata, dict):
         raise RemoteProtocolError(

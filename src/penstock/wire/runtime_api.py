@@ -38,6 +38,9 @@ MAX_XRAY_ERROR_CAUSE = 1024 * 1024
 # A response head of the Runtime API carries client context (3,583 bytes) and little else.
 MAX_RESPONSE_HEAD = 256 * 1024
 
+# Of a length; int() refuses to read more than 4300.
+_MAX_DIGITS = 18
+
 
 class RuntimeApiRequests:
     """Writes the requests of one runtime to one Runtime API.
@@ -89,7 +92,7 @@ class RuntimeApiRequests:
     ) -> list[bytes]:
         """The failure of an invocation whose response has not begun."""
         headers = {"Content-Type": JSON, "Content-Length": str(len(body))}
-        if 0 < len(xray_error_cause) < MAX_XRAY_ERROR_CAUSE:
+        if 0 < len(xray_error_cause.encode("utf-8", "replace")) < MAX_XRAY_ERROR_CAUSE:
             headers[XRAY_ERROR_CAUSE] = xray_error_cause
         head = self._post(
             f"{VERSION}/runtime/invocation/{request_id}/error", headers, invocation_id
@@ -144,6 +147,7 @@ class ResponseReader:
         self._length: int | None = None
         self._chunked: ChunkedDecoder | None = None
         self._body: list[bytes] = []
+        self._received = 0
 
     @property
     def began(self) -> bool:
@@ -164,10 +168,14 @@ class ResponseReader:
             return None
         if self._chunked is not None:
             self._body.append(self._chunked.receive(data))
-            whole = self._chunked.complete
+            whole, more = self._chunked.complete, len(self._chunked.rest)
         else:
             self._body.append(data)
-            whole = self._length is not None and sum(map(len, self._body)) >= self._length
+            self._received += len(data)
+            whole = self._length is not None and self._received >= self._length
+            more = self._received - (self._length or 0) if whole else 0
+        if more:
+            raise RemoteProtocolError(f"{more} bytes follow behind a response of the Runtime API")
         if not whole:
             return None
         response.body = b"".join(self._body)
@@ -185,19 +193,20 @@ class ResponseReader:
         raise RemoteProtocolError("the Runtime API closed the connection in mid-response")
 
     def _read_head(self) -> bytes:
-        end = self._buffer.find(b"\r\n\r\n")
-        if end < 0:
-            if len(self._buffer) > MAX_RESPONSE_HEAD:
-                raise RemoteProtocolError(
-                    f"the head of a Runtime API response is over {MAX_RESPONSE_HEAD} bytes"
-                )
-            return b""
-        lines = self._buffer[:end].decode("utf-8", "replace").split("\r\n")
-        rest = bytes(self._buffer[end + 4 :])
-        status = _status(lines[0])
-        if 100 <= status < 200:
-            self._buffer = self._buffer[end + 4 :]
-            return self._read_head()
+        while True:
+            end = self._buffer.find(b"\r\n\r\n")
+            if end < 0:
+                if len(self._buffer) > MAX_RESPONSE_HEAD:
+                    raise RemoteProtocolError(
+                        f"the head of a Runtime API response is over {MAX_RESPONSE_HEAD} bytes"
+                    )
+                return b""
+            lines = self._buffer[:end].decode("utf-8", "replace").split("\r\n")
+            del self._buffer[: end + 4]
+            status = _status(lines[0])
+            if status >= 200:
+                break
+        rest = bytes(self._buffer)
         headers: dict[str, str] = {}
         for line in lines[1:]:
             name, colon, value = line.partition(":")
@@ -211,7 +220,7 @@ class ResponseReader:
             self._length = 0
         elif "content-length" in headers:
             length = headers["content-length"]
-            if not length.isdecimal():
+            if not length.isdecimal() or len(length) > _MAX_DIGITS:
                 raise RemoteProtocolError(f"expected a length, found {length[:40]!r}")
             self._length = int(length)
         return rest
@@ -219,7 +228,11 @@ class ResponseReader:
 
 def _status(line: str) -> int:
     parts = line.split(" ", 2)
-    if len(parts) < 2 or not parts[0].startswith("HTTP/1.") or not parts[1].isdecimal():
+    if (
+        len(parts) < 2
+        or not parts[0].startswith("HTTP/1.")
+        or not (parts[1].isdecimal() and len(parts[1]) == 3)
+    ):
         raise RemoteProtocolError(f"expected an HTTP/1.1 status line, found {line[:80]!r}")
     return int(parts[1])
 

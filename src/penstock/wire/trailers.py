@@ -74,7 +74,7 @@ def decode_error_body(value: str) -> Mapping[str, Any] | None:
 
     try:
         error = loads(b64decode(value, validate=True))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return error if isinstance(error, dict) else None
 
