@@ -15,7 +15,7 @@ from functools import partial, wraps
 
 import pytest
 
-from penstock import HttpResponseStream, Prelude, streamify_response
+from penstock import HttpResponseStream, Prelude, pipeline, streamify_response
 from penstock.errors import (
     HandlerShapeError,
     PenstockError,
@@ -1144,3 +1144,33 @@ def test_a_buffered_answer_in_lambda_is_logged_once():
 
 def test_a_buffered_answer_elsewhere_is_not_logged():
     assert log_of(FALLS_BACK_TWICE) == ""
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+@pytest.mark.parametrize("first", [[], ["one"]])
+def test_a_write_that_was_not_awaited_is_an_error_and_no_whole_response(first):
+    @streamify_response
+    async def handler(event, response_stream, context):
+        for item in first:
+            await response_stream.write(item)
+        response_stream.write("two")
+
+    with invocation() as moves, pytest.raises(StreamError) as caught:
+        handler(None, CONTEXT)
+
+    assert str(caught.value) == (
+        f"1 of {len(first) + 1} writes were never awaited, so what they were to send is "
+        "missing; in an async handler write `await response_stream.write(...)`"
+    )
+    assert ("end",) not in moves
+    assert [move[0] for move in moves] == (["begin", "fail"] if first else [])
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+def test_a_pipeline_that_was_not_awaited_is_an_error_too():
+    @streamify_response
+    async def handler(event, response_stream, context):
+        pipeline(b"two", response_stream)
+
+    with invocation(), pytest.raises(StreamError, match="never awaited"):
+        handler(None, CONTEXT)

@@ -36,6 +36,7 @@ def pipeline(*stages: Any) -> Any:
     if isinstance(stream, ResponseStream):
         return _run(source, transforms, stream)
     if isinstance(stream, AsyncResponseStream):
+        stream._called += 1
         return _run_async(source, transforms, stream)
     raise TypeError(
         f"the last stage of a pipeline is the response stream, not {type(stream).__name__}"
@@ -93,6 +94,7 @@ def _transformed(transform: Any, chunks: Iterator[bytes]) -> Generator[bytes, No
 
 
 async def _run_async(source: Any, transforms: list[Any], stream: AsyncResponseStream) -> None:
+    stream._awaited += 1
     stages = [_chunks_async(source)]
     try:
         for transform in transforms:

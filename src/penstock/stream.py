@@ -16,7 +16,7 @@ from .wire.prelude import encode_prelude
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Coroutine, Iterable, Mapping
     from typing import Any, Protocol, TypeAlias, TypeVar
 
     Writable: TypeAlias = str | bytes | bytearray | memoryview
@@ -263,18 +263,25 @@ class AsyncResponseStream(_Stream):
     be taken back.
     """
 
-    __slots__ = ()
+    __slots__ = ("_awaited", "_called")
     _sink: AsyncSink
 
     def __init__(self, sink: AsyncSink) -> None:
         super().__init__()
         self._sink = sink
+        # A write that nobody awaits does nothing, so the two are compared at the end.
+        self._called = self._awaited = 0
 
-    async def write(self, data: Writable) -> int:
-        """Send `data` as one chunk: `ResponseStream.write`, awaited.
+    def write(self, data: Writable) -> Coroutine[Any, Any, int]:
+        """Send `data` as one chunk: `ResponseStream.write`, to be awaited.
 
         The bytes leave within this call, also when the code after it blocks the loop.
         """
+        self._called += 1
+        return self._write(data)
+
+    async def _write(self, data: Writable) -> int:
+        self._awaited += 1
         chunk = encoded(data)
         self._check_open()
         try:
@@ -296,7 +303,17 @@ class AsyncResponseStream(_Stream):
             await self.write(b"")
 
     async def end(self, data: Writable = b"") -> None:
-        """End the response: `ResponseStream.end`, awaited."""
+        """End the response: `ResponseStream.end`, awaited.
+
+        Raises, besides what that raises:
+            StreamError: a write was called and never awaited, so its data is missing.
+        """
+        if self._called != self._awaited and not self.ended:
+            missing = self._called - self._awaited
+            raise StreamError(
+                f"{missing} of {self._called} writes were never awaited, so what they were to "
+                "send is missing; in an async handler write `await response_stream.write(...)`"
+            )
         if data:
             await self.write(data)
         if self.ended:

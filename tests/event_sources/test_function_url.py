@@ -135,8 +135,9 @@ def test_a_length_that_was_sent_stays():
     assert headers["content-length"] == "3"
 
 
-def test_a_chunked_request_has_a_length_in_the_event():
-    headers = event_of("POST", headers=[("Transfer-Encoding", "chunked")], body=b"abc")["headers"]
+@pytest.mark.parametrize("method", ["POST", "OPTIONS"])
+def test_a_chunked_request_has_a_length_in_the_event(method):
+    headers = event_of(method, headers=[("Transfer-Encoding", "chunked")], body=b"abc")["headers"]
 
     assert headers["content-length"] == "3"
     assert "transfer-encoding" not in headers

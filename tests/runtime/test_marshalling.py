@@ -111,6 +111,13 @@ class Unknown:
     pass
 
 
+class OtherDecimal:
+    pass
+
+
+OtherDecimal.__name__ = "Decimal"
+
+
 def circular():
     value = []
     value.append(value)
@@ -129,6 +136,7 @@ def nested():
     [
         (Unknown(), "Object of type Unknown is not JSON serializable"),
         ({1, 2}, "Object of type set is not JSON serializable"),
+        (OtherDecimal(), "Object of type Decimal is not JSON serializable"),
         ({"a": Unknown()}, "Object of type Unknown is not JSON serializable"),
         (circular(), "Circular reference detected"),
         (

@@ -147,13 +147,19 @@ def test_a_prelude_is_a_chunk_like_any_other():
 
 def test_the_content_type_is_known_from_the_first_chunk_on():
     @streamify_response
-    def handler(event, response_stream, context):
+    def blocking(event, response_stream, context):
         response_stream.content_type = "text/plain"
         response_stream.write("one")
 
-    with testing.stepped(handler) as steps:
-        assert next(steps) == b"one"
-        assert steps.content_type == "text/plain"
+    @streamify_response
+    async def awaits(event, response_stream, context):
+        response_stream.content_type = "text/plain"
+        await response_stream.write("one")
+
+    for handler in (blocking, awaits):
+        with testing.stepped(handler) as steps:
+            assert next(steps) == b"one"
+            assert steps.content_type == "text/plain"
 
 
 def test_a_response_without_a_body_has_no_steps():

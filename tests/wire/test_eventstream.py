@@ -10,7 +10,7 @@ from botocore.eventstream import EventStreamBuffer
 
 from penstock.errors import RemoteProtocolError
 from penstock.wire.eventstream import (
-    MAX_PAYLOAD,
+    CONTENT_TYPE,
     EventStreamDecoder,
     invoke_complete,
     payload_chunk,
@@ -71,6 +71,10 @@ EXPECTED = [
         b"{}",
     ),
 ]
+
+
+def test_the_content_type_is_the_one_of_aws():
+    assert CONTENT_TYPE == "application/vnd.amazon.eventstream"
 
 
 def test_a_payload_chunk_is_the_known_bytes():
@@ -177,8 +181,14 @@ def test_a_byte_that_is_damaged_is_noticed(position):
     damaged = bytearray(PAYLOAD_CHUNK)
     damaged[position] ^= 0x20
 
-    with pytest.raises(RemoteProtocolError):
+    with pytest.raises(RemoteProtocolError) as caught:
         decoded(damaged)
+
+    assert str(caught.value) == (
+        "the lengths of an event stream message are damaged"
+        if position < 12
+        else "an event stream message has a wrong checksum"
+    )
 
 
 def lengths(total, headers):
@@ -196,7 +206,7 @@ def lengths(total, headers):
         (100, 85),
         (100, 2**32 - 1),
         (131073 + 16, 131073),
-        (MAX_PAYLOAD + 17, 0),
+        (24 * 1024 * 1024 + 17, 0),
         (2**32 - 1, 0),
     ],
 )
@@ -211,14 +221,14 @@ def test_lengths_that_cannot_be_are_refused_before_the_message_has_come(total, h
 
 
 @pytest.mark.parametrize(
-    ("total", "headers"), [(16, 0), (131072 + 16, 131072), (MAX_PAYLOAD + 16, 0)]
+    ("total", "headers"), [(16, 0), (131072 + 16, 131072), (24 * 1024 * 1024 + 16, 0)]
 )
 def test_the_largest_lengths_are_waited_for(total, headers):
     assert EventStreamDecoder().receive(lengths(total, headers)) == []
 
 
 MALFORMED_HEADERS = {
-    "an unknown type": b"\x01a\x0a\x00",
+    "an unknown type": b"\x01a\x0a\x00\x00",
     "a name that is cut": b"\x05ab",
     "no type": b"\x02ab",
     "a length that is cut": b"\x01a\x07\x00",
@@ -232,5 +242,12 @@ MALFORMED_HEADERS = {
 
 @pytest.mark.parametrize("name", MALFORMED_HEADERS)
 def test_malformed_headers_are_refused(name):
-    with pytest.raises(RemoteProtocolError):
+    with pytest.raises(RemoteProtocolError) as caught:
         decoded(frame(MALFORMED_HEADERS[name], b"payload that must not be taken for a header"))
+
+    assert str(caught.value) in {
+        "unknown type 10 of an event stream header",
+        "malformed headers in an event stream message",
+        "the headers of an event stream message are cut",
+    }
+    assert ("unknown" in str(caught.value)) is (name == "an unknown type")

@@ -113,9 +113,9 @@ def test_an_init_error_is_posted_with_its_type():
 
 
 def test_the_type_of_an_init_error_is_one_word():
-    head, _ = REQUESTS.init_error(b"{}", "My Größe\r\nX: y")
+    head, _ = REQUESTS.init_error(b"{}", "My Größe\r\nX: y\x7f~!")
 
-    assert b"\r\nLambda-Runtime-Function-Error-Type: My_Gr__e__X:_y\r\n\r\n" in head
+    assert b"\r\nLambda-Runtime-Function-Error-Type: My_Gr__e__X:_y_~!\r\n\r\n" in head
 
 
 def test_no_value_can_start_another_header():
@@ -130,6 +130,7 @@ def test_no_value_can_start_another_header():
         assert b"\nX" not in head
         assert b"\rX" not in head
         assert head.count(b"X: y") == 2
+    assert b"Content-Type: text/plain  X: y\r\n" in heads[0]
 
 
 def test_a_cause_with_half_of_a_character_is_sent_without_it():
@@ -214,6 +215,13 @@ def test_a_response_is_the_same_byte_by_byte(data):
     response = read(*single_bytes(data))
 
     assert response.body in (b'{"a": "\r\n\r\n"}', b'{"status":"OK"}\r\n\r\n')
+
+
+def test_a_header_that_is_no_utf_8_does_no_harm():
+    response = read(b"HTTP/1.1 200 OK\r\nX: a\xffb\r\nContent-Length: 1\r\n\r\n\xff")
+
+    assert response.headers["x"] == "a\ufffdb"
+    assert response.body == b"\xff"
 
 
 def test_many_interim_responses_do_no_harm():
@@ -350,7 +358,7 @@ def test_what_is_malformed_is_shown(data, message):
 def test_a_head_without_end_is_refused():
     reader = ResponseReader()
 
-    with pytest.raises(RemoteProtocolError, match="is over 262144 bytes"):
+    with pytest.raises(RemoteProtocolError, match="head of a Runtime API response is over 262144"):
         for _ in range(2 * MAX_RESPONSE_HEAD // 1024):
             assert reader.receive(b"x" * 1024) is None
 
