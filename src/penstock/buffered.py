@@ -6,7 +6,7 @@ a runtime client that cannot.
 
 from __future__ import annotations
 
-from .errors import StreamError
+from .errors import PreludeError, StreamError
 from .wire.prelude import CONTENT_TYPE as INTEGRATION_CONTENT_TYPE
 from .wire.prelude import PreludeDecoder
 
@@ -58,7 +58,16 @@ class BufferedResponder:
             self.chunks.append(data)
 
     def end(self) -> None:
-        """The response is whole."""
+        """The response is whole.
+
+        Raises:
+            PreludeError: its content type says that a prelude comes first, and none came.
+        """
+        if self._prelude.pending:
+            raise PreludeError(
+                f"the content type is {INTEGRATION_CONTENT_TYPE}, but what was written does "
+                "not begin with JSON and eight NUL bytes; use HttpResponseStream.from_"
+            )
         self.ended = True
 
     def fail(self, error: BaseException) -> None:

@@ -28,7 +28,9 @@ class _Loop:
         self.loop = asyncio.new_event_loop()
 
     def __del__(self) -> None:
-        self.loop.close()
+        # A thread that is a daemon may be in the middle of it when the process ends.
+        if not self.loop.is_running():
+            self.loop.close()
 
 
 def run(main: Coroutine[Any, Any, Result]) -> Result:

@@ -204,7 +204,7 @@ def _answer_with_function(handler: Any, responder: Responder, event: Any, contex
     try:
         result = handler(event, stream, context)
         if hasattr(result, "__await__"):
-            result.close()
+            getattr(result, "close", lambda: None)()
             raise TypeError(
                 f"{_name_of(handler)} is a plain def, but what it is decorated with inside "
                 "of streamify_response made it async; make it an async def as well"

@@ -255,11 +255,11 @@ def _checked_name(name: object) -> str:
 
 def _checked_value(name: object, value: object) -> str:
     if not isinstance(value, str):
-        hint = (
-            "; use cookies or multiValueHeaders for several values"
-            if isinstance(value, (list, tuple))
-            else f"; write {str(value)!r:.40}"
-        )
+        hint = ""
+        if isinstance(value, (list, tuple)):
+            hint = "; use cookies or multiValueHeaders for several values"
+        elif isinstance(value, (int, float)):
+            hint = f"; write {str(value)!r}"
         raise PreludeError(
             f"the value of {name!r:.80} must be a str, not {type(value).__name__}{hint}"
         )

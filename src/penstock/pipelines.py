@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack, ExitStack
+
 from .stream import AsyncResponseStream, ResponseStream, encoded
 
 TYPE_CHECKING = False
@@ -36,26 +38,24 @@ def pipeline(*stages: Any) -> Any:
     if isinstance(stream, ResponseStream):
         return _run(source, transforms, stream)
     if isinstance(stream, AsyncResponseStream):
-        stream._called += 1
-        return _run_async(source, transforms, stream)
+        return stream._to_be_awaited(lambda number: _run_async(number, source, transforms, stream))
     raise TypeError(
         f"the last stage of a pipeline is the response stream, not {type(stream).__name__}"
     )
 
 
 def _run(source: Any, transforms: list[Any], stream: ResponseStream) -> None:
-    stages = [_chunks(source)]
-    try:
+    with ExitStack() as closing:
+        closing.callback(_close, source)
+        chunks = _chunks(source)
+        closing.callback(chunks.close)
         for transform in transforms:
-            stages.append(_transformed(transform, stages[-1]))
-        for data in stages[-1]:
+            chunks = _transformed(transform, chunks)
+            closing.callback(chunks.close)
+        for data in chunks:
             if data:
                 stream.write(data)
         stream.end()
-    finally:
-        for stage in reversed(stages):
-            stage.close()
-        _close(source)
 
 
 def _chunks(source: Any) -> Generator[bytes, None, None]:
@@ -84,6 +84,11 @@ def _transformed(transform: Any, chunks: Iterator[bytes]) -> Generator[bytes, No
         yield transform.flush()
     elif callable(transform):
         changed = transform(chunks)
+        if hasattr(changed, "__aiter__"):
+            raise TypeError(
+                "this handler is a plain def, so the transforms of its pipeline are plain "
+                f"generator functions; {getattr(transform, '__name__', transform)!r} is async"
+            )
         try:
             for item in changed:
                 yield encoded(item)
@@ -93,20 +98,21 @@ def _transformed(transform: Any, chunks: Iterator[bytes]) -> Generator[bytes, No
         raise _no_transform(transform)
 
 
-async def _run_async(source: Any, transforms: list[Any], stream: AsyncResponseStream) -> None:
-    stream._awaited += 1
-    stages = [_chunks_async(source)]
-    try:
+async def _run_async(
+    number: int, source: Any, transforms: list[Any], stream: AsyncResponseStream
+) -> None:
+    stream._not_begun.pop(number, None)
+    async with AsyncExitStack() as closing:
+        closing.push_async_callback(_close_async, source)
+        chunks = _chunks_async(source)
+        closing.push_async_callback(chunks.aclose)
         for transform in transforms:
-            stages.append(_transformed_async(transform, stages[-1]))
-        async for data in stages[-1]:
+            chunks = _transformed_async(transform, chunks)
+            closing.push_async_callback(chunks.aclose)
+        async for data in chunks:
             if data:
                 await stream.write(data)
         await stream.end()
-    finally:
-        for stage in reversed(stages):
-            await stage.aclose()
-        await _close_async(source)
 
 
 async def _chunks_async(source: Any) -> AsyncGenerator[bytes, None]:

@@ -16,7 +16,7 @@ from .wire.prelude import encode_prelude
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable, Mapping
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
     from typing import Any, Protocol, TypeAlias, TypeVar
 
     Writable: TypeAlias = str | bytes | bytearray | memoryview
@@ -66,6 +66,7 @@ if TYPE_CHECKING:
             """For a stream that is awaited on the running event loop."""
 
     AnyStream = TypeVar("AnyStream", bound="_Stream")
+    Result = TypeVar("Result")
 
 #: Answers the invocation that is being handled; set by whatever calls the handler.
 current_responder: ContextVar[Responder] = ContextVar("penstock_current_responder")
@@ -106,6 +107,8 @@ class _Stream:
             )
         if not isinstance(value, str) or not value.isprintable() or not value.isascii():
             raise ValueError(f"a content type is one line of ASCII, not {value!r:.80}")
+        if not value.strip():
+            raise ValueError("a content type must not be empty")
         self._content_type = value
 
     def set_content_type(self, value: str) -> None:
@@ -225,7 +228,7 @@ class ResponseStream(_Stream):
         Raises:
             StreamBrokenError: the response was not taken whole.
         """
-        if data:
+        if encoded(data):
             self.write(data)
         if self.ended:
             return
@@ -263,25 +266,33 @@ class AsyncResponseStream(_Stream):
     be taken back.
     """
 
-    __slots__ = ("_awaited", "_called")
+    __slots__ = ("_calls", "_not_begun")
     _sink: AsyncSink
 
     def __init__(self, sink: AsyncSink) -> None:
         super().__init__()
         self._sink = sink
-        # A write that nobody awaits does nothing, so the two are compared at the end.
-        self._called = self._awaited = 0
+        # A write that nobody awaits does nothing, so those that did not begin are kept.
+        self._calls = 0
+        self._not_begun: dict[int, Coroutine[Any, Any, Any]] = {}
 
     def write(self, data: Writable) -> Coroutine[Any, Any, int]:
         """Send `data` as one chunk: `ResponseStream.write`, to be awaited.
 
         The bytes leave within this call, also when the code after it blocks the loop.
         """
-        self._called += 1
-        return self._write(data)
+        return self._to_be_awaited(lambda number: self._write(number, data))
 
-    async def _write(self, data: Writable) -> int:
-        self._awaited += 1
+    def _to_be_awaited(
+        self, make: Callable[[int], Coroutine[Any, Any, Result]]
+    ) -> Coroutine[Any, Any, Result]:
+        """Note a call, whose coroutine takes its number out of `_not_begun` when it begins."""
+        self._calls += 1
+        self._not_begun[self._calls] = coroutine = make(self._calls)
+        return coroutine
+
+    async def _write(self, number: int, data: Writable) -> int:
+        self._not_begun.pop(number, None)
         chunk = encoded(data)
         self._check_open()
         try:
@@ -308,13 +319,9 @@ class AsyncResponseStream(_Stream):
         Raises, besides what that raises:
             StreamError: a write was called and never awaited, so its data is missing.
         """
-        if self._called != self._awaited and not self.ended:
-            missing = self._called - self._awaited
-            raise StreamError(
-                f"{missing} of {self._called} writes were never awaited, so what they were to "
-                "send is missing; in an async handler write `await response_stream.write(...)`"
-            )
-        if data:
+        if not self.ended:
+            self._check_calls()
+        if encoded(data):
             await self.write(data)
         if self.ended:
             return
@@ -326,6 +333,19 @@ class AsyncResponseStream(_Stream):
         except StreamBrokenError:
             self._state = _BROKEN
             raise
+
+    def _check_calls(self) -> None:
+        # One that was cancelled before it began is closed: somebody has dealt with it.
+        never = [call for call in self._not_begun.values() if getattr(call, "cr_frame", None)]
+        self._not_begun.clear()
+        if not never:
+            return
+        for call in never:
+            call.close()
+        raise StreamError(
+            f"{len(never)} of {self._calls} writes were never awaited, so what they were to "
+            "send is missing; in an async handler write `await response_stream.write(...)`"
+        )
 
     async def _fail(self, error: BaseException) -> None:
         if self._state is _STREAMING:

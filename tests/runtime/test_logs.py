@@ -95,7 +95,7 @@ log.request_id = "8476a536"
 """
     ended = subprocess.run(
         [sys.executable, "-c", before + textwrap.dedent(program)],
-        env={**os.environ, **environment},
+        env={name: os.environ.get(name, "") for name in ("PATH", "PYTHONPATH")} | environment,
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -214,6 +214,19 @@ def test_logging_is_not_imported_by_the_log_itself():
     assert log_of("print('logging' in sys.modules)") == "False\n"
 
 
+def test_the_level_of_the_environment_is_the_level_of_the_log():
+    text = log_of(
+        """
+        import logging
+        FunctionLog.from_environment().install()
+        print(logging.getLogger().level)
+        """,
+        AWS_LAMBDA_LOG_LEVEL="ERROR",
+    )
+
+    assert text == "40\n"
+
+
 @pytest.mark.parametrize(
     ("level", "logged"),
     [
@@ -254,6 +267,7 @@ def test_a_record_of_a_json_log_is_one_object_a_line():
         PYTHONIOENCODING="utf-8",
     )
 
+    assert "größe" in text
     first, second = (json.loads(line) for line in text.splitlines())
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", first.pop("timestamp"))
     assert first == {
@@ -281,6 +295,17 @@ def test_an_exception_in_a_json_log_has_its_type_its_stack_and_its_place():
     )
 
     entry = json.loads(text)
+    assert set(entry) == {
+        "timestamp",
+        "level",
+        "message",
+        "logger",
+        "stackTrace",
+        "errorType",
+        "errorMessage",
+        "requestId",
+        "location",
+    }
     assert entry["message"] == "failed"
     assert entry["errorType"] == "KeyError"
     assert entry["errorMessage"] == "'key'"

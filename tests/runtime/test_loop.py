@@ -385,3 +385,40 @@ def _serve_quietly(handler: Any, address: str, log: Quiet) -> None:
         serve(handler, RuntimeApiClient(address, "test"), log)
     except (OSError, RuntimeApiError):
         pass
+
+
+def test_a_cancelled_task_s_error_fails_the_invocation_not_the_process(run):
+    @streamify_response
+    async def handler(event, response_stream, context):
+        task = asyncio.create_task(asyncio.sleep(60))
+        await asyncio.sleep(0)
+        task.cancel()
+        await task
+
+    recorder, log = run(handler, [{}, {}])
+    assert actions(recorder) == ["next", "error", "next", "error", "next"]
+    assert log.errors == ["CancelledError: "] * 2
+
+
+def test_two_threads_that_write_at_once_do_not_mix_their_chunks():
+    api = SlowRuntimeApi()
+
+    @streamify_response
+    def handler(event, response_stream, context):
+        response_stream.write("begin")
+        blocks = [bytes([65 + i]) * 3_000_000 for i in range(4)]
+        writers = [
+            threading.Thread(target=response_stream.write, args=(block,)) for block in blocks
+        ]
+        for writer in writers:
+            writer.start()
+        api.read.set()
+        for writer in writers:
+            writer.join()
+
+    with pytest.raises((ConnectionError, OSError)):
+        serve(handler, RuntimeApiClient(api.address, "test"), Quiet())
+    api.wait()
+    body = api.received.partition(b"begin\r\n")[2]
+    chunks = sorted(body.split(b"\r\n")[1::2])
+    assert [(len(chunk), len(set(chunk))) for chunk in chunks if chunk] == [(3_000_000, 1)] * 4

@@ -69,6 +69,20 @@ def test_the_handler_is_held_in_each_write_until_the_next_chunk_is_wanted(handle
 
 
 @every_shape
+def test_a_handler_that_has_written_before_the_test_reads_is_held_too(handler):
+    with testing.stepped(handler, progress := []) as steps:
+        wait_for(lambda: steps.content_type, "the first write")
+        never = threading.Event()
+        never.wait(0.02)
+        assert next(steps) == b"one"
+        never.wait(0.02)
+        assert progress == ["before one"]
+        assert next(steps) == b"two"
+        never.wait(0.02)
+        assert progress == ["before one", "before two"]
+
+
+@every_shape
 def test_all_chunks_come_out_in_order(handler):
     with testing.stepped(handler, []) as steps:
         assert list(steps) == [b"one", b"two", b"three"]
@@ -131,6 +145,55 @@ def test_an_error_in_the_test_is_not_covered_up():
     with pytest.raises(ZeroDivisionError), testing.stepped(plain_function, []) as steps:
         next(steps)
         1 / 0  # noqa: B018 - it fails
+
+
+def test_tasks_that_write_at_once_are_all_held_and_all_let_go():
+    @streamify_response
+    async def handler(event, response_stream, context):
+        async def write(item):
+            await response_stream.write(item)
+            event.append(f"after {item}")
+
+        await asyncio.gather(*map(write, ("one", "two", "three")))
+
+    with testing.stepped(handler, progress := [], timeout=2) as steps:
+        assert next(steps) == b"one"
+        assert progress == []
+        assert list(steps) == [b"two", b"three"]
+
+    assert sorted(progress) == ["after one", "after three", "after two"]
+
+
+def test_threads_that_write_at_once_are_all_let_go():
+    @streamify_response
+    def handler(event, response_stream, context):
+        response_stream.flush()
+        threads = [
+            threading.Thread(target=response_stream.write, args=(item,))
+            for item in ("one", "two", "three")
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    with testing.stepped(handler, timeout=2) as steps:
+        assert sorted(steps) == [b"one", b"three", b"two"]
+
+
+def test_a_write_that_the_handler_gives_up_does_no_harm():
+    @streamify_response
+    async def handler(event, response_stream, context):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(response_stream.write("one"), 0.01)
+
+    def threads():
+        return [thread.name for thread in threading.enumerate()]
+
+    with testing.stepped(handler) as steps:
+        assert next(steps) == b"one"
+        wait_for(lambda: "penstock-stepped" not in threads(), "the end of the handler's thread")
+        assert list(steps) == []
 
 
 def test_a_prelude_is_a_chunk_like_any_other():
@@ -298,7 +361,7 @@ with testing.stepped(handler, timeout=0.05) as steps:
     try:
         next(steps)
     except TimeoutError:
-        print("timeout")
+        print("timeout", flush=True)
 """
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     with process:

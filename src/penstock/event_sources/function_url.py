@@ -124,7 +124,7 @@ def streamed_response_from_result(payload: bytes) -> UrlResponse:
         result = None
     if isinstance(result, dict) and "statusCode" in result:
         response = head_from_metadata(result)
-        response.body = payload
+        response.body = response.body or payload
         return response
     return UrlResponse(200, [("content-type", "application/json")], payload)
 

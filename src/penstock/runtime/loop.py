@@ -63,7 +63,9 @@ def answer(
             result = handler(event, context)
             if not streamed.started:
                 body, content_type = response_to_bytes(result)
-        except Exception as exc:
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exc:  # a cancelled task's error is none of the process's
             _report(exc, streamed, invocation, api, log)
         else:
             if not streamed.started:
@@ -76,7 +78,7 @@ def answer(
 
 
 def _report(
-    error: Exception,
+    error: BaseException,
     streamed: StreamedResponse,
     invocation: Invocation,
     api: RuntimeApiClient,

@@ -6,6 +6,8 @@ that sends on the connection, and remembers how the response ended.
 
 from __future__ import annotations
 
+from _thread import allocate_lock
+
 from ..errors import RemoteProtocolError, RuntimeApiError, StreamBrokenError, StreamError
 from ..wire.response_states import State
 from ..wire.runtime_api import ResponseReader
@@ -102,21 +104,25 @@ class BlockingSink:
     def __init__(self, response: StreamedResponse) -> None:
         self._response = response
         self._writer = response._writer
+        # Two threads that write at once must not mix their chunks.
+        self._sending = allocate_lock()
 
     def begin(self, content_type: str, chunks: list[bytes]) -> None:
         """Send the head and `chunks`."""
-        try:
-            self._connection = self._response._open()
-            self._connection.send(self._writer.head(content_type, chunks))
-        except OSError as exc:
-            raise self._response._broken(exc) from exc
+        with self._sending:
+            try:
+                self._connection = self._response._open()
+                self._connection.send(self._writer.head(content_type, chunks))
+            except OSError as exc:
+                raise self._response._broken(exc) from exc
 
     def send(self, data: bytes) -> None:
         """Send one chunk."""
-        try:
-            self._connection.send(self._writer.body(data))
-        except OSError as exc:
-            raise self._response._broken(exc) from exc
+        with self._sending:
+            try:
+                self._connection.send(self._writer.body(data))
+            except OSError as exc:
+                raise self._response._broken(exc) from exc
 
     def end(self) -> None:
         """Send the end and wait until the response is taken."""
@@ -129,7 +135,8 @@ class BlockingSink:
 
     def _finish(self, buffers: list[bytes]) -> None:
         try:
-            self._connection.send(buffers)
+            with self._sending:
+                self._connection.send(buffers)
             reader = ResponseReader()
             response = None
             while response is None:

@@ -53,13 +53,13 @@ class Answer:
 def run(handler: Callable[[Any, Any], Any], event: Any = None, context: Any = None) -> Answer:
     """Call `handler` as the runtime would and return what it sent.
 
-    The handler is a decorated one or a plain one, whatever its shape; `event` defaults to
-    an empty dict, `context` to a `Context`. Blocks until the handler has returned; may be
-    called from an async test, too.
+    The handler is one decorated with `streamify_response`, whatever its shape, or a plain
+    callable of `(event, context)`; `event` defaults to an empty dict, `context` to a
+    `Context`. Blocks until the handler has returned; may be called from an async test, too.
 
     Raises:
-        BaseException: whatever the handler raises. What it had sent before is then in the
-            exception's `__notes__`.
+        BaseException: whatever the handler raises, also if somebody around it caught that
+            after the first byte. What it had sent before is in the exception's `__notes__`.
     """
     responder = BufferedResponder()
     token = current_responder.set(responder)
@@ -71,4 +71,7 @@ def run(handler: Callable[[Any, Any], Any], event: Any = None, context: Any = No
         raise
     finally:
         current_responder.reset(token)
+    if responder.error is not None:
+        # Somebody around the handler has caught it, but the response was cut.
+        raise responder.error
     return Answer(responder, result)

@@ -25,9 +25,10 @@ class Steps:
     def __init__(self, timeout: float) -> None:
         self.content_type: str | None = None
         self._timeout = timeout
-        self._chunks: Queue[bytes | None] = Queue()
+        # Each chunk with what lets the write go on that sent it; None when it is over.
+        self._chunks: Queue[tuple[bytes, Callable[[], object]] | None] = Queue()
         self._lock = threading.Lock()
-        # Lets the handler go on that waits in a write, if one does.
+        # Of the chunk that was read last.
         self._let_go: Callable[[], object] | None = None
         self._error: BaseException | None = None
         self._given = False
@@ -42,12 +43,13 @@ class Steps:
             raise StopIteration
         self._release()
         try:
-            chunk = self._chunks.get(timeout=self._timeout)
+            handed_over = self._chunks.get(timeout=self._timeout)
         except Empty:
             raise TimeoutError(
                 f"the handler neither wrote nor returned within {self._timeout} seconds"
             ) from None
-        if chunk is not None:
+        if handed_over is not None:
+            chunk, self._let_go = handed_over
             return chunk
         self._over = True
         if self._error is not None:
@@ -85,20 +87,19 @@ class Steps:
 
     def fail(self, error: BaseException) -> None:
         """Part of being a sink."""
+        self._error = error
 
     def _hand_over(self, data: bytes, let_go: Callable[[], object]) -> None:
         with self._lock:
             self._check_reader()
-            self._let_go = let_go
-            self._chunks.put(data)
+            self._chunks.put((data, let_go))
 
     def _check_reader(self) -> None:
         if self._left:
             raise StreamBrokenError("the test has stopped reading")
 
     def _release(self) -> None:
-        with self._lock:
-            let_go, self._let_go = self._let_go, None
+        let_go, self._let_go = self._let_go, None
         if let_go is not None:
             let_go()
 
@@ -106,6 +107,10 @@ class Steps:
         with self._lock:
             self._left = True
         self._release()
+        while not self._chunks.empty():
+            handed_over = self._chunks.get()
+            if handed_over is not None:
+                handed_over[1]()
 
     def _run(self, handler: Callable[[Any, Any], Any], event: Any, context: Any) -> None:
         current_responder.set(self)
@@ -131,7 +136,14 @@ class _AsyncSteps:
         from asyncio import Event, get_running_loop
 
         loop, wanted = get_running_loop(), Event()
-        self._steps._hand_over(data, lambda: loop.call_soon_threadsafe(wanted.set))
+
+        def let_go() -> None:
+            try:
+                loop.call_soon_threadsafe(wanted.set)
+            except RuntimeError:
+                pass  # the handler has given the write up, and its loop is closed
+
+        self._steps._hand_over(data, let_go)
         await wanted.wait()
         self._steps._check_reader()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..errors import LocalProtocolError
 from .chunked import LAST_CHUNK, chunk
 from .response_states import Event, State, next_state
 from .runtime_api import RuntimeApiRequests
@@ -32,7 +33,7 @@ class StreamedResponseWriter:
 
     def head(self, content_type: str, chunks: Iterable[bytes] = ()) -> list[bytes]:
         """The request's head, and the first chunks with it."""
-        self.state = next_state(self.state, Event.HEAD)
+        following = next_state(self.state, Event.HEAD)
         buffers = [
             self._requests.streamed_response_head(
                 self._request_id, content_type, self._invocation_id
@@ -40,6 +41,7 @@ class StreamedResponseWriter:
         ]
         for data in chunks:
             buffers.extend(chunk(data))
+        self.state = following
         return buffers
 
     def body(self, data: bytes) -> tuple[bytes, ...]:
@@ -55,6 +57,6 @@ class StreamedResponseWriter:
     def failure(self, error_type: str, message: str, stack_trace: Iterable[str]) -> list[bytes]:
         """The end of a response that failed after its head."""
         if self.state is State.WAITING:
-            raise ValueError("before the head a failure is a POST to /error")
+            raise LocalProtocolError("before the head a failure is a POST to /error")
         self.state = next_state(self.state, Event.FAILURE)
         return [LAST_CHUNK, error_trailers(error_type, message, stack_trace)]
