@@ -11,8 +11,11 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
 
 PATIENCE = 15.0
 
@@ -79,6 +82,18 @@ def missing(reason: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(f"{reason}; scripts/ci-tools installs it")
     pytest.skip(f"{reason}; scripts/ci-tools installs it")
+
+
+def lambda_client(url: str) -> Any:
+    """boto3's client for the Lambda API at `url`; it asks once and does not retry."""
+    return boto3.client(
+        "lambda",
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+        config=Config(retries={"max_attempts": 0}, read_timeout=60),
+    )
 
 
 class RawClient:

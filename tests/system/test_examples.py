@@ -6,14 +6,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import httpx
 import pytest
 
 from penstock import testing
 from penstock.emulator.emulator import Emulator
 from penstock.emulator.functions import function_from_target
-from tests.tools import RawClient
+from tests.tools import RawClient, lambda_client
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -58,13 +57,7 @@ def test_the_photograph_streams_whole_and_fails_buffered(example):
     assert response.headers["content-type"] == "image/jpeg"
     assert response.content == photograph
 
-    client = boto3.client(
-        "lambda",
-        endpoint_url=url,
-        region_name="us-east-1",
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
-    )
+    client = lambda_client(url)
     answer = client.invoke(FunctionName="photograph")
     assert answer["FunctionError"] == "Unhandled"
     assert json.load(answer["Payload"]) == {

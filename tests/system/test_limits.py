@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 
-import boto3
 import httpx
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.tools import RawClient
+from tests.tools import RawClient, lambda_client
 
 MIB = 1024 * 1024
 BUFFERED = 6_291_556
@@ -33,14 +31,7 @@ def handler(event, context):
 
 
 def client_of(function):
-    return boto3.client(
-        "lambda",
-        endpoint_url=function.url,
-        region_name="us-east-1",
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
-        config=Config(retries={"max_attempts": 0}, read_timeout=60),
-    )
+    return lambda_client(function.url)
 
 
 def test_a_buffered_response_may_have_6_291_556_bytes(serve):

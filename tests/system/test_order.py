@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import boto3
 import httpx
 import pytest
-from botocore.config import Config
+
+from tests.tools import lambda_client
 
 SHAPES = {
     "async def": """
@@ -123,14 +123,7 @@ def test_function_url_streams_every_shape(shape, serve, gate):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_invoke_with_response_stream_streams_every_shape(shape, serve, gate):
     function = serve(SHAPES[shape])
-    client = boto3.client(
-        "lambda",
-        endpoint_url=function.url,
-        region_name="us-east-1",
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
-        config=Config(retries={"max_attempts": 0}),
-    )
+    client = lambda_client(function.url)
     answer = client.invoke_with_response_stream(FunctionName="app", Payload=b"{}")
     events = iter(answer["EventStream"])
 

@@ -9,12 +9,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import boto3
 import httpx
 import pytest
-from botocore.config import Config
 
 from tests.system.test_order import SHAPES
+from tests.tools import lambda_client
 
 AWS_CLIENT = (sys.executable, "-m", "awslambdaric", "app.handler")
 
@@ -223,12 +222,4 @@ def test_beside_sentry_whichever_comes_first(order, serve):
 
 
 def invoke(function):
-    client = boto3.client(
-        "lambda",
-        endpoint_url=function.url,
-        region_name="us-east-1",
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
-        config=Config(retries={"max_attempts": 0}),
-    )
-    return client.invoke(FunctionName="app")
+    return lambda_client(function.url).invoke(FunctionName="app")

@@ -11,12 +11,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import boto3
 import httpx
 import pytest
-from botocore.config import Config
 
-from tests.tools import wait_for
+from tests.tools import lambda_client, wait_for
 
 BINARY = "application/octet-stream"
 JSON = "application/json"
@@ -428,7 +426,7 @@ def test_url_in_buffered_mode(case, serve):
 def test_invoke(case, serve):
     function = serve(case.source, timeout=case.timeout, max_environments=1)
     for _ in range(2):
-        answer = lambda_client(function).invoke(FunctionName="app")
+        answer = lambda_client(function.url).invoke(FunctionName="app")
         payload = simplified(answer["Payload"].read())
         assert answer["StatusCode"] == 200
         assert Invoked(payload, answer.get("FunctionError")) == case.invoke
@@ -438,7 +436,7 @@ def test_invoke(case, serve):
 def test_invoke_with_response_stream(case, serve):
     function = serve(case.source, timeout=case.timeout, max_environments=1)
     for _ in range(2):
-        answer = lambda_client(function).invoke_with_response_stream(FunctionName="app")
+        answer = lambda_client(function.url).invoke_with_response_stream(FunctionName="app")
         events = list(answer["EventStream"])
         chunks = [e["PayloadChunk"]["Payload"] for e in events if "PayloadChunk" in e]
         assert events[-1] == {"InvokeComplete": {}}
@@ -479,17 +477,6 @@ def ask_url(function, method: str) -> Url:
             whole = False
     content_type = response.headers.get("content-type", "")
     return Url(response.status_code, simplified(body), content_type, whole)
-
-
-def lambda_client(function):
-    return boto3.client(
-        "lambda",
-        endpoint_url=function.url,
-        region_name="us-east-1",
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
-        config=Config(retries={"max_attempts": 0}),
-    )
 
 
 def wait_until_free(function) -> None:
