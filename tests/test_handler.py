@@ -265,7 +265,7 @@ def test_a_function_that_needs_more_than_the_runtime_gives_is_refused():
         streamify_response(a_keyword_nobody_gives)
 
 
-@pytest.mark.parametrize("thing", [print, len, 5, None, "handler"])
+@pytest.mark.parametrize("thing", [print, len, 5, "handler"])
 def test_what_is_no_python_function_is_refused_and_shown_the_four_shapes(thing):
     with pytest.raises(HandlerShapeError) as caught:
         streamify_response(thing)
@@ -1174,3 +1174,25 @@ def test_a_pipeline_that_was_not_awaited_is_an_error_too():
 
     with invocation(), pytest.raises(StreamError, match="never awaited"):
         handler(None, CONTEXT)
+
+
+def test_parentheses_are_refused():
+    with pytest.raises(HandlerShapeError, match="write @streamify_response without parentheses"):
+        streamify_response()
+
+
+def test_a_decorator_inside_that_takes_only_event_and_context_is_named():
+    def logged(function):
+        @wraps(function)
+        def wrapper(event, context):
+            return function(event, context)
+
+        return wrapper
+
+    with pytest.raises(HandlerShapeError) as caught:
+        streamify_response(logged(coroutine_function))
+
+    assert str(caught.value).endswith(
+        "logged.<locals>.wrapper, which does not take what a handler that streams is given; "
+        "put @streamify_response below that decorator, innermost"
+    )

@@ -146,7 +146,7 @@ def test_an_empty_write_sends_the_head_once_and_never_a_chunk(stream, moves):
     ("data", "found"),
     [
         (5, "int"),
-        (None, "NoneType"),
+        (None, "NoneType; leave out what is None"),
         (object(), "object"),
         ({"a": 1}, "dict; for JSON write json.dumps(...)"),
         ([b"a"], "list; for JSON write json.dumps(...)"),

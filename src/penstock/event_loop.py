@@ -39,11 +39,9 @@ def run(main: Coroutine[Any, Any, Result]) -> Result:
     Called from code that runs on an event loop itself (an async test, say), it runs on
     a thread and loop of its own, with the same context variables.
     """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return _loop().run_until_complete(main)
-    return _run_in_thread(main)
+    if asyncio._get_running_loop() is not None:
+        return _run_in_thread(main)
+    return _loop().run_until_complete(main)
 
 
 def _loop() -> asyncio.AbstractEventLoop:

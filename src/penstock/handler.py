@@ -40,7 +40,7 @@ _SHAPES = """\
     async def handler(event, context): ...                    # yield ..."""
 
 
-def streamify_response(handler: StreamingHandler) -> Callable[[Any, Any], Any]:
+def streamify_response(handler: StreamingHandler | None = None) -> Callable[[Any, Any], Any]:
     """Make a handler stream its response. The innermost decorator.
 
     The handler has one of four shapes, read once, here::
@@ -64,6 +64,8 @@ def streamify_response(handler: StreamingHandler) -> Callable[[Any, Any], Any]:
     Raises:
         HandlerShapeError: the function has none of the four shapes.
     """
+    if handler is None:
+        raise HandlerShapeError("write @streamify_response without parentheses")
     if getattr(handler, "_streamified_by_penstock", False):
         raise HandlerShapeError(f"{_name_of(handler)} is decorated with streamify_response twice")
     run = _runner(handler)
@@ -115,6 +117,12 @@ def _runner(handler: Any) -> Callable[[Responder, Any, Any], None]:
         if flags & _COROUTINE
         else "a def without yield"
     )
+    wrapper = _wrapper_that_takes_less(handler)
+    if wrapper is not None:
+        raise HandlerShapeError(
+            f"{_name_of(handler)} is wrapped in {wrapper}, which does not take what a handler "
+            "that streams is given; put @streamify_response below that decorator, innermost"
+        )
     raise HandlerShapeError(
         f"{_name_of(handler)} is {kind} that takes {_count_of_arguments(handler)}, "
         f"which is none of the shapes that can stream:\n{_SHAPES}"
@@ -156,20 +164,30 @@ def _any_takes(handler: Any, count: int) -> bool:
     """The same for everything else that can be called."""
     try:
         _signature(handler).bind(*range(count))
+        # What a decorator inside takes may be less than what it says it wraps.
+        _signature(handler, follow_wrapped=False).bind(*range(count))
     except TypeError:
         return False
     return True
 
 
-def _signature(handler: Any) -> Signature:
+def _wrapper_that_takes_less(handler: Any) -> str | None:
+    """The name of a decorator's function that hides a handler of one of the shapes."""
+    wrapped = getattr(handler, "__wrapped__", None)
+    if wrapped is None or not any(_any_takes(wrapped, count) for count in (2, 3)):
+        return None
+    code = getattr(handler, "__code__", None)
+    return code.co_qualname if code is not None else type(handler).__name__
+
+
+def _signature(handler: Any, *, follow_wrapped: bool = True) -> Signature:
     from inspect import signature
 
-    if hasattr(handler, "__code__") or hasattr(handler, "__wrapped__"):
-        return signature(handler)
-    if isinstance(handler, partial):
-        return signature(handler)
-    # Of an object that is called: its class may say so with a static method.
-    return signature(handler.__call__)
+    is_function = hasattr(handler, "__code__") or hasattr(handler, "__wrapped__")
+    if not is_function and not isinstance(handler, partial):
+        # An object that is called: its class may say so with a static method.
+        handler = handler.__call__
+    return signature(handler, follow_wrapped=follow_wrapped)
 
 
 def _count_of_arguments(handler: Any) -> str:

@@ -400,6 +400,8 @@ def encoded(data: Writable) -> bytes:
         raise PreludeError("a Prelude goes first, before any part of the body")
     if isinstance(data, (dict, list)):
         hint = "; for JSON write json.dumps(...)"
+    elif data is None:
+        hint = "; leave out what is None"
     raise TypeError(
         "a response stream takes str, bytes, bytearray or memoryview, "
         f"not {type(data).__name__}{hint}"

@@ -196,6 +196,11 @@ def test_variables_name_and_mode_from_the_command_line(dev):
     ("arguments", "status", "message"),
     [
         (["app"], 1, "'app' names no handler; write module:handler or path/file.py:handler"),
+        (["app.py"], 1, "'app.py' names no handler; write module:handler or path/file.py:handler"),
+        (["./app.py::handler"], 1, "'./app.py::handler' names no handler"),
+        ([".:handler"], 1, "'.:handler' names no handler"),
+        (["a:b", "--port", "99999"], 1, "cannot listen on localhost:99999: "),
+        (["a:b", "--allow-origin", "localhost:5173"], 1, "write scheme://host:port, as in http"),
         (["nowhere.py:handler"], 1, "there is no file nowhere.py (looked from "),
         (["a:b", "--env", "X"], 1, "--env takes NAME=VALUE, not 'X'"),
         (["a:b", "--timeout", "901"], 1, "at most 900 seconds, not 901"),

@@ -30,7 +30,8 @@ examples:
 
 then, in another terminal:
   curl -N http://localhost:9000/
-  aws lambda invoke --endpoint-url http://localhost:9000 --function-name app out.json
+  aws lambda invoke --region us-east-1 --endpoint-url http://localhost:9000 \\
+      --function-name app out.json          (with any credentials)
 """
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
+from ..errors import EmulatorError
 from ..messages import Headers
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -20,7 +21,12 @@ class AccessRules:
 
     def __init__(self, hosts: Collection[str] = (), origins: Collection[str] = ()) -> None:
         self._hosts = {*_LOOPBACK, *(host.lower().strip("[]") for host in hosts)}
-        self._origins = {origin.lower().rstrip("/") for origin in origins}
+        self._origins = {_checked_origin(origin) for origin in origins}
+
+    def trusted_origin(self, headers: Headers) -> str | None:
+        """The `Origin` of the request, if it is one of those that may use the emulator."""
+        origin = headers.get("origin")
+        return origin if origin is not None and origin.lower() in self._origins else None
 
     def refusal(self, headers: Headers) -> str | None:
         """Why a request with these headers is refused, or None if it may go on."""
@@ -50,6 +56,15 @@ class AccessRules:
         except ValueError:
             return False
         return name in self._hosts or name.endswith(".localhost")
+
+
+def _checked_origin(origin: str) -> str:
+    parts = urlsplit(origin.lower().rstrip("/"))
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
+        raise EmulatorError(
+            f"{origin!r} is no origin; write scheme://host:port, as in http://localhost:5173"
+        )
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _foreign(origin: str) -> str:

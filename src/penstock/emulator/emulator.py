@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import re
 import threading
 from collections.abc import Callable, Collection
 from types import TracebackType
@@ -15,9 +17,12 @@ from .environments import Environments
 from .fronts import function_url
 from .functions import Function
 from .http_server import Exchange, HttpServer
-from .invoke_api import RIE_NAME, InvokeApi
+from .invoke_api import RIE_NAME, InvokeApi, refuse
 from .log import Log
 from .reload import SourceWatcher
+
+# The Lambda API: all its paths begin with the date of a version.
+_AWS_API = re.compile(r"/20\d\d-\d\d-\d\d/")
 
 _URL_DOMAIN = ".lambda-url.localhost"
 
@@ -48,10 +53,10 @@ class Emulator:
         watch: bool = False,
     ) -> None:
         self.function = function
+        self._access = AccessRules(hosts=[host], origins=origins)
         self._log = Log(write_log)
         self._deadlines = Deadlines()
         self._environments = Environments(function, self._log, self._deadlines)
-        self._access = AccessRules(hosts=[host], origins=origins)
         self._invoke_api = InvokeApi(self._find, region=function.region)
         self._stopped = threading.Event()
         try:
@@ -62,12 +67,15 @@ class Emulator:
                 max_header_size=limits.CALLER_HEADERS,
                 name="front",
             )
-        except OSError as exc:
+        except (OSError, OverflowError) as exc:
             self._deadlines.stop()
-            raise EmulatorError(
-                f"cannot listen on {host}:{port}: {exc.strerror or exc}; "
-                "try another --port (0 takes any free one)"
-            ) from exc
+            reason = getattr(exc, "strerror", None) or exc
+            advice = (
+                "; try another --port (0 takes any free one)"
+                if getattr(exc, "errno", None) == errno.EADDRINUSE
+                else ""
+            )
+            raise EmulatorError(f"cannot listen on {host}:{port}: {reason}{advice}") from exc
         self.host = host
         self.port = self._server.port
         self._watcher = SourceWatcher(function.folder, self._source_changed) if watch else None
@@ -113,6 +121,7 @@ class Emulator:
     def _handle(self, exchange: Exchange) -> None:
         refusal = self._access.refusal(exchange.headers)
         if refusal is not None:
+            self._log.line(f"refused {exchange.method} {exchange.path}: {refusal}")
             exchange.respond(
                 403, [("Content-Type", "text/plain; charset=utf-8")], f"{refusal}\n".encode()
             )
@@ -132,12 +141,15 @@ class Emulator:
             exchange.respond(404, [("Content-Type", "text/plain")], b"There is nothing here.\n")
         elif self._invoke_api.is_invocation(exchange.path):
             self._invoke_api.handle(exchange)
+        elif _AWS_API.match(exchange.path):
+            message = f"{exchange.method} {exchange.path} is not emulated"
+            refuse(exchange, 501, "NotImplementedException", {"Message": message})
         else:
-            function_url.handle(exchange, self._environments, port=self.port)
+            self._at_function_url(exchange)
 
     def _to_function_url(self, exchange: Exchange, name: str) -> None:
         if name == self.function.name.lower():
-            function_url.handle(exchange, self._environments, port=self.port)
+            self._at_function_url(exchange)
             return
         # As AWS answers for a URL that does not exist.
         exchange.respond(
@@ -147,6 +159,14 @@ class Emulator:
                 ("x-amzn-ErrorType", "AccessDeniedException"),
             ],
             b'{"Message":null}',
+        )
+
+    def _at_function_url(self, exchange: Exchange) -> None:
+        function_url.handle(
+            exchange,
+            self._environments,
+            port=self.port,
+            trusted_origin=self._access.trusted_origin(exchange.headers),
         )
 
     def _find(self, name: str) -> Environments | None:

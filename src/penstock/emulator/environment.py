@@ -10,6 +10,7 @@ from collections.abc import Callable
 from . import limits
 from .deadlines import Deadline, Deadlines
 from .functions import Function
+from .hints import hint_for
 from .http_server import HttpServer
 from .invocations import Invocation
 from .log import Lines, Log, report_line
@@ -285,6 +286,9 @@ class Environment:
         self._init_seconds = None
         if ending in (Ending.FAILED, Ending.CUT, Ending.TOO_LARGE, Ending.TIMEOUT):
             self._log.line(_explained(invocation, ending, outcome))
+        hint = hint_for(outcome.detail) if outcome is not None else None
+        if hint is not None:
+            self._log.line(hint)
 
     def _take_output(self, data: bytes) -> None:
         invocation = self._invocation

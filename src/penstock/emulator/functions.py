@@ -71,6 +71,10 @@ class Function:
         }
 
 
+def _is_module(name: str) -> bool:
+    return all(part.isidentifier() for part in name.split("."))
+
+
 def function_from_target(
     target: str,
     *,
@@ -89,12 +93,14 @@ def function_from_target(
         EmulatorError: the target or the name cannot be used.
     """
     module, colon, attribute = target.rpartition(":")
-    if not colon or not module or not attribute.isidentifier():
+    is_file = module.endswith(".py")
+    if not colon or not attribute.isidentifier() or not (is_file or _is_module(module)):
+        example = target if target.endswith(".py") else "app.py"
         raise EmulatorError(
             f"{target!r} names no handler; write module:handler or path/file.py:handler, "
-            "as in app.py:handler"
+            f"as in {example}:handler"
         )
-    if module.endswith(".py"):
+    if is_file:
         path = Path(module)
         if not path.is_file():
             raise EmulatorError(f"there is no file {path} (looked from {Path.cwd()})")

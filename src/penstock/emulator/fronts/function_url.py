@@ -31,11 +31,26 @@ from ..relay import BufferedReceiver, Ending, Outcome, ResponseHead
 _BODILESS = (204, 304)
 
 
-def handle(exchange: Exchange, environments: Environments, *, port: int) -> None:
-    """Answer one request to the URL of the function that `environments` run."""
+def handle(
+    exchange: Exchange,
+    environments: Environments,
+    *,
+    port: int,
+    trusted_origin: str | None = None,
+) -> None:
+    """Answer one request to the URL of the function that `environments` run.
+
+    A page of `trusted_origin` may read the answer, as with the `Cors` of a Function URL.
+    """
     function = environments.function
     request_id, trace_id = new_request_id(), new_trace_id()
     headers = _platform_headers(request_id, trace_id)
+    if trusted_origin is not None:
+        headers += [("Access-Control-Allow-Origin", trusted_origin), ("Vary", "Origin")]
+        headers.append(("Access-Control-Allow-Credentials", "true"))
+        if _is_preflight(exchange):
+            exchange.respond(200, [*headers, *_preflight_headers(exchange)])
+            return
     try:
         body = exchange.read_body(limits.BUFFERED_PAYLOAD)
     except BodyTooLargeError:
@@ -86,6 +101,20 @@ def handle(exchange: Exchange, environments: Environments, *, port: int) -> None
         receiver.finish(outcome)
     else:
         _send(exchange, headers, _buffered_response(receiver, outcome))
+
+
+def _is_preflight(exchange: Exchange) -> bool:
+    asks = exchange.headers.get("access-control-request-method") is not None
+    return exchange.method == "OPTIONS" and asks
+
+
+def _preflight_headers(exchange: Exchange) -> HeaderList:
+    """Whatever the page wants to send is allowed: its origin is trusted."""
+    asked = exchange.headers
+    return [
+        ("Access-Control-Allow-Methods", asked.get("access-control-request-method") or "*"),
+        ("Access-Control-Allow-Headers", asked.get("access-control-request-headers") or "*"),
+    ]
 
 
 def too_many_requests() -> dict[str, str]:

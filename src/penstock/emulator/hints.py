@@ -1,0 +1,33 @@
+"""What may be meant by an error that is easy to make and hard to read."""
+
+from __future__ import annotations
+
+import re
+
+_DECORATE = "to stream, decorate it: @streamify_response above the handler"
+
+# Parts of the texts of Python and of AWS's clients.
+_HINTS = (
+    (r"Object of type (async_)?generator is not JSON", f"the handler is a generator; {_DECORATE}"),
+    (r"Object of type coroutine is not JSON", f"the handler is an async def; {_DECORATE}"),
+    (
+        r"missing 1 required positional argument: 'context'",
+        f"the handler takes a response stream; {_DECORATE}",
+    ),
+    (
+        r"'(LambdaContext|Context)' object has no attribute '(write|end|content_type)'",
+        "the second argument of a handler is the stream, the third the context",
+    ),
+    (
+        r"ResponseStream' object has no attribute '(status_code|statusCode|headers|cookies)'",
+        "set status, headers and cookies with HttpResponseStream.from_(response_stream, {...})",
+    ),
+)
+
+
+def hint_for(detail: str) -> str | None:
+    """A sentence that may help with the error that `detail` tells of, or None."""
+    for pattern, hint in _HINTS:
+        if re.search(pattern, detail):
+            return hint
+    return None
