@@ -18,6 +18,7 @@ from penstock.emulator.relay import (
     exited,
     timed_out,
     too_large,
+    truncated,
 )
 
 HEAD = ResponseHead("text/plain", says_streaming=True)
@@ -66,7 +67,7 @@ def test_a_response_in_progress_is_broken_off_when_its_connection_closes_not_bef
     response.break_off(TIMED_OUT)
     assert response.wait(0) is None
     response.body(b"still on its way")
-    response.cut()
+    response.cut(truncated("id"))
     assert response.wait(0) == Outcome(Ending.TIMEOUT, "Sandbox.Timedout", TIMED_OUT.payload)
 
 
@@ -81,8 +82,8 @@ def test_a_response_that_came_to_its_end_before_it_was_broken_off_is_whole():
 def test_a_cut_without_a_cause():
     response, _ = relay()
     response.begin(HEAD)
-    response.cut()
-    assert response.wait(0) == Outcome(Ending.CUT, "Runtime.TruncatedResponse")
+    response.cut(truncated("id"))
+    assert response.wait(0) == truncated("id")
 
 
 def test_a_stream_over_its_limit_gets_one_byte_more():

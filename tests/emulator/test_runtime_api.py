@@ -30,7 +30,7 @@ class OneInvocation:
         self.init_error: Outcome | None = None
         self.lost = 0
 
-    def next_invocation(self) -> Invocation:
+    def next_invocation(self, is_connected) -> Invocation:
         return self.invocation
 
     def init_failed(self, outcome: Outcome) -> None:
@@ -64,7 +64,7 @@ def client(environment) -> Iterator[RawClient]:
 
 
 def post(path: str, headers: str, body: bytes) -> bytes:
-    return f"POST {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode() + body
+    return f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}\r\n".encode() + body
 
 
 def answer(client: RawClient) -> tuple[int, dict[str, str]]:
@@ -92,7 +92,7 @@ def trailers(error_type: str, error: object) -> bytes:
 
 
 def test_next_has_the_event_and_what_a_runtime_is_told(client, environment):
-    client.send(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n")
+    client.send(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
     head = client.read_until(b"\r\n\r\n").decode()
     assert head.startswith("HTTP/1.1 200 OK\r\n")
     for line in (
@@ -166,7 +166,8 @@ def test_trailers_may_have_4096_bytes_with_their_empty_line(size, ending, client
 def test_a_body_that_is_cut_is_a_cut_response(client, environment):
     client.send(post(f"{environment.path}/response", CHUNKED, b"4\r\nbody\r\n"))
     client.close()
-    assert environment.outcome == Outcome(Ending.CUT, "Runtime.TruncatedResponse")
+    assert environment.outcome.ending is Ending.CUT
+    assert json.loads(environment.outcome.payload)["errorType"] == "Runtime.TruncatedResponse"
     assert environment.lost == 1
 
 
@@ -240,7 +241,7 @@ def test_an_init_error_is_told_to_the_environment(client, environment):
 
 
 def test_an_unknown_path_is_not_found(client):
-    client.send(b"GET /2018-06-01/runtime/other HTTP/1.1\r\nHost: x\r\n\r\n")
+    client.send(b"GET /2018-06-01/runtime/other HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
     status, body = answer(client)
     assert status == 404
     assert "no such path: GET /2018-06-01/runtime/other" in body["errorMessage"]
@@ -264,3 +265,32 @@ def test_a_buffered_response_over_the_limit_is_413(client):
     finally:
         server.stop()
     assert environment.outcome.ending is Ending.TOO_LARGE
+
+
+def test_an_error_in_mid_response_keeps_it_from_being_whole(client, environment):
+    with RawClient(int(client.socket.getpeername()[1])) as other:
+        other.send(post(f"{environment.path}/response", CHUNKED, b"4\r\nbody\r\n"))
+        wait_for(lambda: environment.receiver.content == b"body", "the first chunk")
+        body = b'{"errorType": "E"}'
+        client.send(post(f"{environment.path}/error", f"Content-Length: {len(body)}\r\n", body))
+        assert answer(client)[0] == 202
+        other.send(b"0\r\n\r\n")
+        assert answer(other)[0] == 202
+    assert environment.outcome == Outcome(Ending.FAILED, "E", body)
+
+
+def test_an_error_after_the_response_is_refused(client, environment):
+    client.send(post(f"{environment.path}/response", "Content-Length: 1\r\n", b"x"))
+    assert answer(client)[0] == 202
+    client.send(post(f"{environment.path}/error", "Content-Length: 2\r\n", b"{}"))
+    assert answer(client)[0] == 400
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Origin: http://evil.example", "Sec-Fetch-Site: cross-site", "Host: evil.example:80"],
+)
+def test_a_web_page_is_refused(header, client, environment):
+    lines = header if header.startswith("Host") else f"Host: 127.0.0.1\r\n{header}"
+    client.send(f"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n{lines}\r\n\r\n".encode())
+    assert answer(client)[0] == 403

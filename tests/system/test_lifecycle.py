@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -137,7 +138,7 @@ def test_the_function_runs_to_its_end_when_the_client_is_gone(
     function.wait_for_log("to the end")
     function.wait_for_log("REPORT")
     gate.open_for(lambda: httpx.get(function.url, timeout=15), "1")
-    assert function.log.count("to the end") == 2
+    wait_for(lambda: function.log.count("to the end") == 2, "the end of the second call")
 
 
 def test_200_overlapping_calls_on_8_environments_end_whole_or_are_refused(serve):
@@ -303,3 +304,65 @@ def test_an_asynchronous_invocation_waits_for_an_environment(serve, gate):
         gate.open("1")
     function.wait_for_log("did 2")
     assert function.log.index("did 1") < function.log.index("did 2")
+
+
+def test_a_child_with_a_session_of_its_own_dies_with_its_environment(serve):
+    if not Path("/proc/self/environ").exists():
+        pytest.skip("such children are found by their environment in /proc")
+    function = serve(
+        """
+        import subprocess
+
+        @streamify_response
+        def handler(event, context):
+            child = subprocess.Popen(["sleep", "600"], start_new_session=True)
+            yield str(child.pid)
+        """
+    )
+    child = int(httpx.get(function.url).text)
+    assert is_running(child)
+    function.emulator.stop()
+    wait_for(lambda: not is_running(child), "the end of the child")
+
+
+def test_an_environment_whose_start_failed_does_not_live_on(serve):
+    function = serve(
+        """
+        import threading
+
+        threading.Thread(target=threading.Event().wait).start()
+        raise ValueError("no table")
+        """
+    )
+    assert "no table" in httpx.get(function.url).text
+    wait_for(lambda: not function.emulator.environment_pids, "the end of the environment")
+
+
+def test_a_runtime_that_cuts_its_response_before_the_head_gets_no_empty_200(serve, tmp_path):
+    runtime = tmp_path / "runtime.py"
+    runtime.write_text(CUTS)
+    function = serve("", command=(sys.executable, str(runtime)))
+    answer = httpx.get(function.url)
+    assert answer.json()["errorType"] == "Runtime.TruncatedResponse"
+
+
+CUTS = """
+import os, socket, time
+
+address = os.environ["AWS_LAMBDA_RUNTIME_API"]
+host, port = address.split(":")
+api = socket.create_connection((host, int(port)))
+next_path = "/2018-06-01/runtime/invocation/next"
+api.sendall(f"GET {next_path} HTTP/1.1\\r\\nHost: {address}\\r\\n\\r\\n".encode())
+head = b""
+while b"\\r\\n\\r\\n" not in head:
+    head += api.recv(65536)
+request_id = head.partition(b"Lambda-Runtime-Aws-Request-Id: ")[2][:36].decode()
+post = socket.create_connection((host, int(port)))
+post.sendall((
+    f"POST /2018-06-01/runtime/invocation/{request_id}/response HTTP/1.1\\r\\n"
+    f"Host: {address}\\r\\nContent-Type: application/json\\r\\nContent-Length: 100\\r\\n\\r\\nhalf"
+).encode())
+post.close()
+time.sleep(60)
+"""

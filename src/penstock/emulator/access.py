@@ -8,11 +8,13 @@ served from here by its origin.
 from __future__ import annotations
 
 from collections.abc import Collection
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from ..errors import EmulatorError
 from ..messages import Headers
 
+_WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - known, not bound to
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -21,6 +23,8 @@ class AccessRules:
 
     def __init__(self, hosts: Collection[str] = (), origins: Collection[str] = ()) -> None:
         self._hosts = {*_LOOPBACK, *(host.lower().strip("[]") for host in hosts)}
+        # An address cannot be made to point elsewhere, as a name can.
+        self._takes_addresses = not self._hosts.isdisjoint(_WILDCARDS)
         self._origins = {_checked_origin(origin) for origin in origins}
 
     def trusted_origin(self, headers: Headers) -> str | None:
@@ -36,12 +40,13 @@ class AccessRules:
                 f"the host {host!r} is not one of this emulator's; it answers to localhost, "
                 "127.0.0.1, [::1], *.localhost and what --host names"
             )
-        own = f"http://{host.lower()}"
-        origin = headers.get("origin")
-        if origin is not None:
-            if origin.lower() == own or origin.lower() in self._origins:
-                return None
-            return _foreign(origin)
+        allowed = {f"http://{host.lower()}", *self._origins}
+        origins = headers.get_all("origin")
+        for origin in origins:
+            if origin.lower() not in allowed:
+                return _foreign(origin)
+        if origins:
+            return None
         site = headers.get("sec-fetch-site")
         if site not in (None, "none", "same-origin"):
             referrer = urlsplit(headers.get("referer") or "")
@@ -55,7 +60,19 @@ class AccessRules:
             name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
         except ValueError:
             return False
+        if "@" in host:
+            return False
+        if self._takes_addresses and _is_address(name):
+            return True
         return name in self._hosts or name.endswith(".localhost")
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _checked_origin(origin: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -61,4 +62,8 @@ class Deadlines:
                 if self._stopped:
                     return
                 _, _, deadline = heapq.heappop(self._heap)
-            deadline.pass_by()
+            try:
+                deadline.pass_by()
+            except Exception:
+                # One call's fault must not keep all others from being made.
+                logging.getLogger("penstock.emulator").exception("a deadline's call failed")

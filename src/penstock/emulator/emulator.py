@@ -12,12 +12,13 @@ from types import TracebackType
 from ..errors import EmulatorError
 from . import limits
 from .access import AccessRules
+from .api_errors import refuse
 from .deadlines import Deadlines
 from .environments import Environments
 from .fronts import function_url
 from .functions import Function
 from .http_server import Exchange, HttpServer
-from .invoke_api import RIE_NAME, InvokeApi, refuse
+from .invoke_api import RIE_NAME, InvokeApi
 from .log import Log
 from .reload import SourceWatcher
 
@@ -137,7 +138,7 @@ class Emulator:
         elif exchange.path == "/_penstock/health":
             body = json.dumps({"status": "ok", "functions": [self.function.name]})
             exchange.respond(200, [("Content-Type", "application/json")], body.encode())
-        elif exchange.path.startswith("/_penstock/"):
+        elif f"{exchange.path}/".startswith("/_penstock/"):
             exchange.respond(404, [("Content-Type", "text/plain")], b"There is nothing here.\n")
         elif self._invoke_api.is_invocation(exchange.path):
             self._invoke_api.handle(exchange)

@@ -30,6 +30,9 @@ _LAST_BYTES = 1.0
 # only its exit status tells what to say of it.
 _EXIT_GRACE = 0.5
 
+# How long a process may live on after its start has failed.
+_INIT_ERROR_GRACE = 1.0
+
 
 class Environment:
     """One process with a Runtime API of its own.
@@ -64,6 +67,7 @@ class Environment:
         self._init_seconds: float | None = None
         self._initialized = False
         self._is_stopping = False
+        self._has_timed_out = False
         self._has_exited = False
         self._process: WorkerProcess | None = None
         self._started_at = 0.0
@@ -127,10 +131,11 @@ class Environment:
             self._invocation = invocation
             self._changed.notify_all()
 
-    def next_invocation(self) -> Invocation | None:
+    def next_invocation(self, is_connected: Callable[[], bool]) -> Invocation | None:
         """The runtime asks for work: what it did before is finished.
 
-        Blocks until there is some. None when the environment is to end.
+        Blocks until there is some. None when the environment is to end, and when
+        `is_connected` says that whoever asked has gone.
         """
         self._finish_invocation()
         with self._changed:
@@ -145,6 +150,8 @@ class Environment:
             self._changed.wait_for(lambda: self._invocation is not None or self._has_exited)
             invocation = self._invocation
             if invocation is None or self._has_exited or invocation.delivered_at is not None:
+                return None
+            if not is_connected():
                 return None
             invocation.delivered_at = time.monotonic()
             self._deadline = self._deadlines.at(
@@ -162,6 +169,8 @@ class Environment:
         self._on_leaving(self)
         if invocation is not None:
             invocation.relay.break_off(outcome)
+        # It ends by itself, unless something in it does not.
+        self._deadlines.at(time.monotonic() + _INIT_ERROR_GRACE, self.kill)
 
     def connection_lost(self) -> None:
         """A response was cut: wait for a moment for the process to end, to know why."""
@@ -190,8 +199,12 @@ class Environment:
             return self._changed.wait_for(lambda: self._has_exited, seconds)
 
     def _timed_out(self, invocation: Invocation) -> None:
-        if self._invocation is not invocation or invocation.finished.is_set():
-            return
+        with self._changed:
+            if self._invocation is not invocation:
+                return
+            # From here on it will not be free again.
+            self._is_stopping = True
+            self._has_timed_out = True
         seconds = self.function.timeout
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self._say(
@@ -269,7 +282,9 @@ class Environment:
         first_byte = invocation.first_byte_at
         outcome = invocation.relay.outcome
         ending = outcome.ending if outcome is not None else Ending.CUT
-        status = {Ending.TIMEOUT: "timeout", Ending.WHOLE: None}.get(ending, "error")
+        status = None if ending is Ending.WHOLE else "error"
+        if self._has_timed_out:
+            status = "timeout"
         self._say(
             invocation,
             f"END RequestId: {invocation.request_id}\n"

@@ -41,9 +41,6 @@ class Environments:
         self._waiting: deque[Invocation] = deque()
         self._stopped = False
 
-    def __len__(self) -> int:
-        return len(self._all)
-
     @property
     def pids(self) -> list[int]:
         """The ids of their processes."""
@@ -133,7 +130,7 @@ class Environments:
             return
         try:
             environment.start(invocation)
-        except OSError as exc:
+        except (OSError, RuntimeError) as exc:
             self._log.line(f"cannot start an environment of {self.function.name}: {exc}")
             self._removed(environment, None)
             invocation.relay.break_off(exited(invocation.request_id, 127))

@@ -104,6 +104,8 @@ def function_from_target(
         path = Path(module)
         if not path.is_file():
             raise EmulatorError(f"there is no file {path} (looked from {Path.cwd()})")
+        if "." in path.stem:
+            raise EmulatorError(f"{path.name} cannot be imported: its name has a dot in it")
         folder, module = path.resolve().parent, path.stem
     else:
         folder = Path.cwd()

@@ -3,7 +3,8 @@
 Run as a program of its own: `guardian.py CONTROL REPORT command...`. It holds the reading
 end of a pipe (the descriptor CONTROL) whose other end only the emulator has. When that
 end closes, because the emulator let go or was killed, the whole process group of the
-environment is killed, frozen and forked children included.
+environment is killed, frozen and forked children included, and on Linux also children that
+have started a session of their own.
 
 The process id goes out on the descriptor REPORT; the exit status is the environment's own.
 A `T` on CONTROL asks the group to terminate. Nothing is imported that would slow the start.
@@ -31,7 +32,7 @@ def main(arguments: list[str]) -> int:
     os.close(report)
     _thread.start_new_thread(_obey, (control, process))
     _, status = os.waitpid(process, 0)
-    _signal_group(process, signal.SIGKILL)
+    _kill_all(process)
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
         # Die in the same way, so that the emulator sees how the environment died.
@@ -43,7 +44,26 @@ def main(arguments: list[str]) -> int:
 def _obey(control: int, process: int) -> None:
     while os.read(control, 1) == b"T":
         _signal_group(process, signal.SIGTERM)
+    _kill_all(process)
+
+
+def _kill_all(process: int) -> None:
+    """Kill the group, and what has left it for a session of its own."""
     _signal_group(process, signal.SIGKILL)
+    # By the variable that all of them inherit; Linux only, elsewhere the group must do.
+    mark = f"PENSTOCK_ENVIRONMENT={os.environ.get('PENSTOCK_ENVIRONMENT', '')}\0".encode()
+    try:
+        numbers = [name for name in os.listdir("/proc") if name.isdecimal()]
+    except OSError:
+        return
+    for number in numbers:
+        try:
+            with open(f"/proc/{number}/environ", "rb") as environ:
+                is_ours = mark in environ.read()
+            if is_ours and int(number) != os.getpid():
+                os.kill(int(number), signal.SIGKILL)
+        except OSError:
+            pass
 
 
 def _signal_group(process: int, number: signal.Signals) -> None:

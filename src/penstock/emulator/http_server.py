@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import socket
 import struct
 import threading
@@ -21,6 +22,8 @@ import h11
 
 from ..errors import RemoteProtocolError
 from ..messages import Headers
+
+_log = logging.getLogger("penstock.emulator")
 
 HeaderList: TypeAlias = list[tuple[str, str]]
 
@@ -104,6 +107,10 @@ class Exchange:
                         for name, value in event.headers.raw_items()
                     )
                 return
+
+    def is_connected(self) -> bool:
+        """Whether the client is still there, as far as can be told without waiting."""
+        return self._connection.is_open()
 
     def respond(self, status: int, headers: HeaderList, body: bytes = b"") -> None:
         """Send a whole answer.
@@ -228,15 +235,19 @@ class HttpServer:
                     return
                 time.sleep(0.01)  # out of file descriptors: let others close theirs
                 continue
-            with self._lock:
-                if self._stopping:
-                    accepted.close()
-                    return
+            try:
                 connection = _Connection(accepted, str(address[0]), self._max_header_size)
-                self._open.add(connection)
-            threading.Thread(
-                target=self._serve, args=(connection,), name=self._name, daemon=True
-            ).start()
+                with self._lock:
+                    if self._stopping:
+                        accepted.close()
+                        return
+                    self._open.add(connection)
+                threading.Thread(
+                    target=self._serve, args=(connection,), name=self._name, daemon=True
+                ).start()
+            except (OSError, RuntimeError):
+                # Reset already, or no thread to be had: this one is lost, others are not.
+                accepted.close()
 
     def _serve(self, connection: _Connection) -> None:
         try:
@@ -245,6 +256,13 @@ class HttpServer:
                     self._handle(exchange)
                 except RemoteProtocolError as exc:
                     connection.refuse(exc)
+                    break
+                except ClientGoneError:
+                    raise
+                except Exception:
+                    _log.exception("%s %s could not be answered", exchange.method, exchange.path)
+                    if not exchange.answered:
+                        exchange.respond(500, [], b"Internal Server Error\n")
                     break
                 if not connection.ready_for_next():
                     break
@@ -302,6 +320,14 @@ class _Connection:
                     rest[0] = memoryview(rest[0])[sent:]
         except OSError as exc:
             raise ClientGoneError(str(exc)) from exc
+
+    def is_open(self) -> bool:
+        try:
+            return bool(self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
 
     def ready_for_next(self) -> bool:
         """Prepare for another request on this connection; whether there can be one."""

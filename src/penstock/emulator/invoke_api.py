@@ -9,13 +9,12 @@ import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable
-from email.utils import formatdate
 from urllib.parse import unquote
 
 from ..wire import eventstream
 from . import limits
+from .api_errors import platform_headers, refuse, too_many_requests
 from .environments import Environments, TooManyRequestsError
-from .fronts.function_url import too_many_requests
 from .functions import ACCOUNT
 from .http_server import BodyTooLargeError, Exchange, HeaderList
 from .invocations import Invocation, new_request_id
@@ -108,7 +107,7 @@ class InvokeApi:
         try:
             if check:
                 json.loads(event)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             refuse(
                 exchange,
                 400,
@@ -140,7 +139,7 @@ class _Call:
         kind = self._exchange.headers.get("x-amz-invocation-type") or "RequestResponse"
         try:
             client_context = _client_context(self._exchange.headers.get("x-amz-client-context"))
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             refuse(
                 self._exchange,
                 400,
@@ -149,7 +148,7 @@ class _Call:
             )
             return
         if kind == "DryRun" and not self._is_streaming:
-            self._exchange.respond(204, _platform_headers(new_request_id()))
+            self._exchange.respond(204, platform_headers(new_request_id()))
             return
         # InvokeWithResponseStream runs the function whatever the type says (captured).
         receiver = _EventStreamReceiver(self) if self._is_streaming else BufferedReceiver()
@@ -189,7 +188,7 @@ class _Call:
     def headers(self, invocation: Invocation, *, version: bool = True) -> HeaderList:
         """What Lambda says with every answer."""
         headers = [
-            *_platform_headers(invocation.request_id),
+            *platform_headers(invocation.request_id),
             ("x-amzn-Trace-Id", invocation.trace_id),
         ]
         return [*headers, ("x-amz-executed-version", "$LATEST")] if version else headers
@@ -256,27 +255,6 @@ class _EventStreamReceiver:
         detail = json.dumps({"LogResult": log} if log is not None else {}).encode()
         exchange.send(b"".join(eventstream.invoke_complete(detail)))
         exchange.end()
-
-
-def refuse(
-    exchange: Exchange,
-    status: int,
-    error_type: str,
-    body: dict[str, str],
-    headers: HeaderList | None = None,
-) -> None:
-    """Answer with one of the API's exceptions."""
-    fields = [
-        *_platform_headers(new_request_id()),
-        ("Content-Type", "application/json"),
-        ("x-amzn-ErrorType", error_type),
-        *(headers or ()),
-    ]
-    exchange.respond(status, fields, json.dumps(body, separators=(",", ":")).encode())
-
-
-def _platform_headers(request_id: str) -> HeaderList:
-    return [("Date", formatdate(usegmt=True)), ("x-amzn-RequestId", request_id)]
 
 
 def _client_context(encoded: str | None) -> str | None:

@@ -36,20 +36,22 @@ class Lines:
 
     def __init__(self, write: Callable[[str], object]) -> None:
         self._write = write
+        self._lock = threading.Lock()
         self._rest = b""
 
     def add(self, data: bytes) -> None:
         """Take `data` in and write the lines that it completes."""
-        lines, newline, rest = (self._rest + data).rpartition(b"\n")
-        self._rest = rest
-        if newline:
-            self._write((lines + newline).decode("utf-8", "replace"))
+        with self._lock:
+            lines, newline, self._rest = (self._rest + data).rpartition(b"\n")
+            if newline:
+                self._write((lines + newline).decode("utf-8", "replace"))
 
     def flush(self) -> None:
         """Write what has no line end yet, with one."""
-        if self._rest:
-            self._write(self._rest.decode("utf-8", "replace") + "\n")
-            self._rest = b""
+        with self._lock:
+            if self._rest:
+                self._write(self._rest.decode("utf-8", "replace") + "\n")
+                self._rest = b""
 
 
 class Log:

@@ -54,7 +54,7 @@ class Outcome:
         """The failure in one line, for the log."""
         try:
             error = json.loads(self.payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             error = None
         message = error.get("errorMessage", "") if isinstance(error, dict) else ""
         return f"{self.error_type}: {message}" if message else self.error_type
@@ -92,6 +92,15 @@ def no_answer(request_id: str) -> Outcome:
         "Runtime.NoResponse",
         f"RequestId: {request_id} Error: the runtime asked for the next invocation "
         "without answering this one",
+    )
+
+
+def truncated(request_id: str) -> Outcome:
+    """The runtime's connection closed in mid-response; nobody knows why."""
+    return _platform_error(
+        Ending.CUT,
+        "Runtime.TruncatedResponse",
+        f"RequestId: {request_id} Error: the response was cut off in its middle",
     )
 
 
@@ -168,6 +177,7 @@ class Relay:
         self._state = State.WAITING
         self._outcome: Outcome | None = None
         self._cause_of_cut: Outcome | None = None
+        self._reported: Outcome | None = None
         self.caller_gone = False
 
     @property
@@ -203,17 +213,27 @@ class Relay:
             self._to_caller(lambda: self._receiver.body(data))
         return True
 
+    def report_error(self, error: Outcome) -> bool:
+        """The runtime has posted an error. False if the response has ended already.
+
+        One that is in progress will not count as whole, whatever comes of it.
+        """
+        if self._outcome is not None:
+            return False
+        self._reported = Outcome(Ending.FAILED, error.error_type, error.payload)
+        self.break_off(error)
+        return True
+
     def end(self, outcome: Outcome = WHOLE) -> None:
         """The runtime has said how the response ends."""
+        if outcome.ending is Ending.WHOLE and self._reported is not None:
+            outcome = self._reported
         event = Event.END if outcome.ending is Ending.WHOLE else Event.FAILURE
         self._end(event, outcome)
 
-    def cut(self) -> None:
-        """The runtime's connection closed in mid-response."""
-        self._end(
-            Event.FAILURE,
-            self._cause_of_cut or Outcome(Ending.CUT, "Runtime.TruncatedResponse"),
-        )
+    def cut(self, otherwise: Outcome) -> None:
+        """The runtime's connection closed in mid-response, for a known cause or `otherwise`."""
+        self._end(Event.FAILURE, self._cause_of_cut or otherwise)
 
     def break_off(self, outcome: Outcome) -> None:
         """There will be no more from the runtime, because of `outcome`.

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from ..errors import RemoteProtocolError
 from ..wire import runtime_api as wire
 from ..wire.trailers import ERROR_BODY, ERROR_TYPE, MAX_BLOCK, decode_error_body
 from . import limits
+from .access import AccessRules
 from .http_server import BodyTooLargeError, Exchange, HeaderList
 from .invocations import Invocation
-from .relay import Ending, Outcome, ResponseHead
+from .relay import Ending, Outcome, ResponseHead, truncated
 
 _JSON = [("Content-Type", "application/json")]
 _INVOCATION = f"{wire.VERSION}/runtime/invocation/"
@@ -29,8 +31,11 @@ class RuntimeEnvironment(Protocol):
     def invocation(self) -> Invocation | None:
         """The one that was handed out last, while it is not finished."""
 
-    def next_invocation(self) -> Invocation | None:
-        """Block until there is one; None when the environment is to end."""
+    def next_invocation(self, is_connected: Callable[[], bool]) -> Invocation | None:
+        """Block until there is one; None when the environment is to end.
+
+        Whoever asks gets none, either, when `is_connected` says that it has gone.
+        """
 
     def init_failed(self, outcome: Outcome) -> None:
         """The start of the runtime failed."""
@@ -48,6 +53,9 @@ class RuntimeApi:
     def handle(self, exchange: Exchange) -> None:
         """Answer one request."""
         path = exchange.path
+        if not _comes_from_a_runtime(exchange):
+            _refuse(exchange, 403, "Forbidden", "this is for the environment's runtime only")
+            return
         if exchange.method == "GET" and path == wire.NEXT:
             self._next(exchange)
         elif exchange.method == "POST" and path == wire.INIT_ERROR:
@@ -68,7 +76,7 @@ class RuntimeApi:
             _refuse(exchange, 404, "NotFound", f"no such path: {exchange.method} {path}")
 
     def _next(self, exchange: Exchange) -> None:
-        invocation = self._environment.next_invocation()
+        invocation = self._environment.next_invocation(exchange.is_connected)
         if invocation is None:
             exchange.abort()
             return
@@ -107,7 +115,7 @@ class RuntimeApi:
             failure = _trailer_outcome(exchange)
         except (RemoteProtocolError, OSError):
             self._environment.connection_lost()
-            relay.cut()
+            relay.cut(truncated(invocation.request_id))
             _refuse(exchange, 400, "TruncatedHTTPRequest", "HTTP request detected as truncated")
             return
         if failure is not None:
@@ -115,6 +123,18 @@ class RuntimeApi:
         else:
             relay.end()
         _accept(exchange)
+
+
+_LOOPBACK_ONLY = AccessRules()
+
+
+def _comes_from_a_runtime(exchange: Exchange) -> bool:
+    """Whether it is no page in a browser: that would say where it comes from, or be known
+    by another host.
+    """
+    headers = exchange.headers
+    says_origin = "origin" in headers or "sec-fetch-site" in headers
+    return not says_origin and _LOOPBACK_ONLY.refusal(headers) is None
 
 
 def _event_headers(invocation: Invocation) -> HeaderList:
@@ -165,8 +185,10 @@ def _error(exchange: Exchange, invocation: Invocation) -> None:
     body = _read(exchange)
     if body is None:
         return
-    invocation.relay.break_off(_error_outcome(exchange, body))
-    _accept(exchange)
+    if invocation.relay.report_error(_error_outcome(exchange, body)):
+        _accept(exchange)
+    else:
+        _refuse(exchange, 400, "InvalidRequestID", "Invalid request ID")
 
 
 def _error_outcome(exchange: Exchange, body: bytes) -> Outcome:
@@ -174,7 +196,7 @@ def _error_outcome(exchange: Exchange, body: bytes) -> Outcome:
     if error_type is None:
         try:
             error = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             error = None
         error_type = str(error.get("errorType", "")) if isinstance(error, dict) else ""
     return Outcome(Ending.ERROR, error_type or "Runtime.Unknown", body)

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import select
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 _GUARDIAN = Path(__file__).with_name("guardian.py")
 _DRAIN_SECONDS = 0.5
+
+# Everything that an environment starts inherits this variable, by which the guardian
+# knows it again.
+MARK = "PENSTOCK_ENVIRONMENT"
 
 
 class WorkerProcess:
@@ -44,7 +51,7 @@ class WorkerProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", _GUARDIAN, str(control), str(report), *command],
                 cwd=folder,
-                env=dict(environment),
+                env={**environment, MARK: secrets.token_hex(16)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -77,14 +84,6 @@ class WorkerProcess:
             if self._control >= 0:
                 os.write(self._control, b"T")
 
-    def wait(self, seconds: float) -> bool:
-        """Wait for the end; whether it came within `seconds`."""
-        try:
-            self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
-
     def peak_memory_mb(self) -> int | None:
         """The most resident memory the process has had, in MB; None where unknown."""
         try:
@@ -102,7 +101,7 @@ class WorkerProcess:
         pipe = self._process.stdout
         while pipe is not None and not pipe.closed and time.monotonic() < deadline:
             try:
-                pending = bool(select.select([pipe], [], [], 0)[0])
+                pending = _has_output(pipe, 0)
             except (OSError, ValueError):
                 return
             with self._reading:
@@ -116,7 +115,7 @@ class WorkerProcess:
             return
         with pipe:
             while True:
-                select.select([pipe], [], [])
+                _has_output(pipe, None)
                 with self._reading:
                     self._passed_on = False
                 data = os.read(pipe.fileno(), 65536)
@@ -130,6 +129,17 @@ class WorkerProcess:
 
     def _wait(self) -> None:
         status = self._process.wait()
+        if status == -signal.SIGKILL and self.pid:
+            # Perhaps it was the guardian that was killed: then nobody else does this.
+            with contextlib.suppress(OSError):
+                os.killpg(self.pid, signal.SIGKILL)
         self.kill()  # lets go of the pipe
         self.drain_output()
         self._on_exit(status)
+
+
+def _has_output(pipe: IO[bytes], milliseconds: int | None) -> bool:
+    """Wait for output or the end of it; unlike select, for any number of descriptors."""
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    return bool(poll.poll(milliseconds))

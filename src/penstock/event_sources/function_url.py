@@ -186,9 +186,8 @@ def _event_headers(request: Request, *, port: int, trace_id: str) -> dict[str, s
         if key == "connection":
             continue
         headers[key] = f"{headers[key]},{value}" if key in headers else value
-    if "content-length" not in headers and "transfer-encoding" in headers:
+    if headers.pop("transfer-encoding", None) is not None:
         # The front door takes the whole body before it makes the event.
-        del headers["transfer-encoding"]
         headers["content-length"] = str(len(request.body))
     if request.method not in ("HEAD", "OPTIONS"):
         headers.setdefault("content-length", str(len(request.body)))

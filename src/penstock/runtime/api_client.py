@@ -76,9 +76,13 @@ class RuntimeApiClient:
 
         To be given back with `keep` when it is clean, or closed.
         """
-        connection = self._kept
-        self._kept = None
-        return connection if connection is not None else self._connect(self._address)
+        connection, self._kept = self._kept, None
+        if connection is not None and connection.is_quiet():
+            return connection
+        if connection is not None:
+            # The other side has closed it meanwhile, as after a thaw.
+            connection.close()
+        return self._connect(self._address)
 
     def keep(self, connection: BlockingConnection) -> None:
         """Take back a connection on which the last answer was read whole."""

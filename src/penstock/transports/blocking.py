@@ -45,6 +45,16 @@ class BlockingConnection:
         except OSError:
             return b""
 
+    def is_quiet(self) -> bool:
+        """Whether it is open and nothing has come on it: fit for another request."""
+        try:
+            self.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass
+        return False
+
     def close(self) -> None:
         """Close it; may be repeated."""
         self.socket.close()

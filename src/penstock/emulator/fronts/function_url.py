@@ -7,6 +7,7 @@ table is in docs/reference/what-happens-when.md.
 from __future__ import annotations
 
 import json
+import logging
 import time
 from email.utils import formatdate
 
@@ -23,10 +24,13 @@ from ...messages import Request
 from ...wire.prelude import CONTENT_TYPE as INTEGRATION_CONTENT_TYPE
 from ...wire.prelude import PreludeDecoder
 from .. import limits
+from ..api_errors import too_many_requests
 from ..environments import Environments, TooManyRequestsError
 from ..http_server import BodyTooLargeError, Exchange, HeaderList
 from ..invocations import Invocation, new_request_id, new_trace_id
 from ..relay import BufferedReceiver, Ending, Outcome, ResponseHead
+
+_log = logging.getLogger("penstock.emulator")
 
 _BODILESS = (204, 304)
 
@@ -117,15 +121,6 @@ def _preflight_headers(exchange: Exchange) -> HeaderList:
     ]
 
 
-def too_many_requests() -> dict[str, str]:
-    """The JSON of AWS's 429 for a function whose concurrency is used up."""
-    return {
-        "Reason": "ReservedFunctionConcurrentInvocationLimitExceeded",
-        "Type": "User",
-        "message": "Rate Exceeded.",
-    }
-
-
 def _buffered_response(receiver: BufferedReceiver, outcome: Outcome) -> UrlResponse:
     """BUFFERED mode: what one gets of a whole response."""
     head = receiver.head
@@ -135,7 +130,8 @@ def _buffered_response(receiver: BufferedReceiver, outcome: Outcome) -> UrlRespo
         decoder = PreludeDecoder()
         try:
             decoder.receive(receiver.content)
-        except RemoteProtocolError:
+        except RemoteProtocolError as exc:
+            _log.warning("502, because %s", exc)
             return internal_server_error()
         if decoder.metadata is not None:
             # AWS applies the head and drops the body.
@@ -180,7 +176,8 @@ class _StreamingReceiver:
         if self._prelude is not None and self._prelude.metadata is None:
             try:
                 data = self._prelude.receive(data)
-            except RemoteProtocolError:
+            except RemoteProtocolError as exc:
+                _log.warning("502, because %s", exc)
                 self._answer_whole(internal_server_error())
                 return
             if self._prelude.metadata is None:
@@ -193,8 +190,8 @@ class _StreamingReceiver:
         if self._result is not None and outcome.ending is Ending.WHOLE:
             self._answer_whole(streamed_response_from_result(bytes(self._result)))
         elif not self._exchange.answered:
-            if outcome.ending in (Ending.WHOLE, Ending.FAILED):
-                # A prelude that never became whole, or a failure in its middle.
+            if outcome.ending in (Ending.WHOLE, Ending.FAILED) or not outcome.payload:
+                # A prelude that never became whole, or a failure that nobody has words for.
                 self._answer_whole(internal_server_error())
             else:
                 # As captured for /error: a 200 whose body is the error.
@@ -211,12 +208,13 @@ class _StreamingReceiver:
     def _begin(self, response: UrlResponse) -> None:
         method = self._exchange.method
         self._has_body = response.status not in _BODILESS and method != "HEAD"
-        fields = [*self._headers, *_sendable(response.headers)]
+        fields = _all_headers(self._headers, response)
         if method == "HEAD" and response.status not in _BODILESS:
             fields.append(("content-length", "0"))
         try:
             self._exchange.begin(response.status, fields)
-        except ValueError:
+        except ValueError as exc:
+            _log.warning("502, because %s", exc)
             self._answer_whole(internal_server_error())
             return
         if response.body:
@@ -242,8 +240,9 @@ class _StreamingReceiver:
 
 def _send(exchange: Exchange, headers: HeaderList, response: UrlResponse) -> None:
     try:
-        exchange.respond(response.status, [*headers, *_sendable(response.headers)], response.body)
-    except ValueError:
+        exchange.respond(response.status, _all_headers(headers, response), response.body)
+    except ValueError as exc:
+        _log.warning("502, because %s", exc)
         failed = internal_server_error()
         exchange.respond(failed.status, [*headers, *failed.headers], failed.body)
 
@@ -252,12 +251,15 @@ def _send(exchange: Exchange, headers: HeaderList, response: UrlResponse) -> Non
 _OURS = {"connection", "date", "transfer-encoding", "keep-alive", "upgrade", "x-amzn-requestid"}
 
 
-def _sendable(headers: HeaderList) -> HeaderList:
-    renamed = [
+def _all_headers(ours: HeaderList, response: UrlResponse) -> HeaderList:
+    """The platform's headers, then the function's; CORS is the function's if it does it."""
+    theirs = [
         ("x-amzn-remapped-content-length" if name == "content-length" else name, value)
-        for name, value in headers
+        for name, value in response.headers
     ]
-    return [(name, value) for name, value in renamed if name not in _OURS]
+    if any(name == "access-control-allow-origin" for name, _ in theirs):
+        ours = [(name, value) for name, value in ours if not name.startswith("Access-Control-")]
+    return [*ours, *((name, value) for name, value in theirs if name not in _OURS)]
 
 
 def _refuse(

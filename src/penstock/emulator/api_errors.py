@@ -1,0 +1,40 @@
+"""The errors of AWS's APIs, as the front doors answer them."""
+
+from __future__ import annotations
+
+import json
+from email.utils import formatdate
+
+from .http_server import Exchange, HeaderList
+from .invocations import new_request_id
+
+
+def too_many_requests() -> dict[str, str]:
+    """The JSON of AWS's 429 for a function whose concurrency is used up."""
+    return {
+        "Reason": "ReservedFunctionConcurrentInvocationLimitExceeded",
+        "Type": "User",
+        "message": "Rate Exceeded.",
+    }
+
+
+def refuse(
+    exchange: Exchange,
+    status: int,
+    error_type: str,
+    body: dict[str, str],
+    headers: HeaderList | None = None,
+) -> None:
+    """Answer with one of the API's exceptions."""
+    fields = [
+        *platform_headers(new_request_id()),
+        ("Content-Type", "application/json"),
+        ("x-amzn-ErrorType", error_type),
+        *(headers or ()),
+    ]
+    exchange.respond(status, fields, json.dumps(body, separators=(",", ":")).encode())
+
+
+def platform_headers(request_id: str) -> HeaderList:
+    """What AWS says with every answer."""
+    return [("Date", formatdate(usegmt=True)), ("x-amzn-RequestId", request_id)]
