@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.tools import RawClient, is_running, wait_for
+from tests.tools import RawClient, is_running, lambda_client, wait_for
 
 PID = """
 @streamify_response
@@ -344,6 +344,19 @@ def test_a_runtime_that_cuts_its_response_before_the_head_gets_no_empty_200(serv
     function = serve("", command=(sys.executable, str(runtime)))
     answer = httpx.get(function.url)
     assert answer.json()["errorType"] == "Runtime.TruncatedResponse"
+
+    invoked = lambda_client(function.url).invoke(FunctionName="app")
+    assert invoked["FunctionError"] == "Unhandled"
+    assert b"Runtime.TruncatedResponse" in invoked["Payload"].read()
+
+    streamed = lambda_client(function.url).invoke_with_response_stream(FunctionName="app")
+    assert [list(event) for event in streamed["EventStream"]] == [
+        ["PayloadChunk"],
+        ["InvokeComplete"],
+    ]
+
+    buffered = serve("", command=(sys.executable, str(runtime)), invoke_mode="BUFFERED")
+    assert httpx.get(buffered.url).status_code == 502
 
 
 CUTS = """

@@ -73,6 +73,15 @@ def test_a_stream_ends_after_200_mib_and_one_byte(serve):
     # Captured on AWS 2026-09-15, where it ends as if it were whole.
     assert length == 200 * MIB + 1
     assert "is larger than Lambda allows" in function.wait_for_log("larger than")
+
+    payload = json.dumps({"size": 201 * MIB})
+    events = client_of(function).invoke_with_response_stream(FunctionName="app", Payload=payload)
+    lengths = [
+        len(event["PayloadChunk"]["Payload"]) if "PayloadChunk" in event else event
+        for event in events["EventStream"]
+    ]
+    assert lengths.pop() == {"InvokeComplete": {}}
+    assert sum(lengths) == 200 * MIB + 1
     assert httpx.get(f"{function.url}/?size=5").content == b"xxxxx"
 
 
