@@ -97,10 +97,7 @@ class Environment:
                 self._process = WorkerProcess(
                     self.function.command,
                     folder=self.function.folder,
-                    environment={
-                        **self.function.environment,
-                        **self.function.lambda_variables(runtime_api, log_stream),
-                    },
+                    environment=self.function.variables(runtime_api, log_stream),
                     on_output=self._take_output,
                     on_exit=self._process_ended,
                 )

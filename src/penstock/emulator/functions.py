@@ -22,15 +22,16 @@ _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 class Function:
     """Code and configuration of one function.
 
-    `command` starts its runtime client, `handler` is what that client is told to load,
-    `environment` what the process gets besides Lambda's own variables. `timeout` is in
-    seconds, `memory` in MB.
+    `command` starts its runtime client, `handler` is what that client is told to load.
+    The process gets `inherited`, then Lambda's own variables, then `environment`, where
+    the later wins. `timeout` is in seconds, `memory` in MB.
     """
 
     name: str
     handler: str
     folder: Path
     command: tuple[str, ...]
+    inherited: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 60
     memory: int = 128
@@ -43,7 +44,15 @@ class Function:
         """The function's ARN, unqualified."""
         return f"arn:aws:lambda:{self.region}:{ACCOUNT}:function:{self.name}"
 
-    def lambda_variables(self, runtime_api: str, log_stream: str) -> dict[str, str]:
+    def variables(self, runtime_api: str, log_stream: str) -> dict[str, str]:
+        """The whole environment of a process."""
+        return {
+            **self.inherited,
+            **self._lambda_variables(runtime_api, log_stream),
+            **self.environment,
+        }
+
+    def _lambda_variables(self, runtime_api: str, log_stream: str) -> dict[str, str]:
         """What Lambda itself puts into the environment of a process.
 
         Source: AWS documentation, "Defined runtime environment variables".
@@ -127,7 +136,8 @@ def function_from_target(
         handler=handler,
         folder=folder,
         command=(sys.executable, "-m", "penstock.runtime", handler),
-        environment={**os.environ, **(environment or {})},
+        inherited=dict(os.environ),
+        environment=environment or {},
         timeout=timeout,
         invoke_mode=invoke_mode,
         max_environments=max_environments,
