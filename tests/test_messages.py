@@ -349,3 +349,22 @@ def test_preludes_that_are_equal_have_the_same_hash():
 )
 def test_a_prelude_shows_what_it_says(prelude, shown):
     assert repr(prelude) == shown
+
+
+@pytest.mark.parametrize("character", ["\x01", "\x0b", "\x1f", "\x7f"])
+def test_a_value_with_a_control_character_is_refused(character):
+    with pytest.raises(PreludeError, match="a control character; remove it"):
+        Prelude(200, {"x-tag": f"a{character}b"})
+
+
+@pytest.mark.parametrize("value", [" a", "a ", "\ta", "a\t"])
+def test_a_value_with_blanks_around_it_is_refused(value):
+    with pytest.raises(PreludeError, match="begins or ends with a blank; strip it"):
+        Prelude(200, {"x-tag": value})
+
+
+@pytest.mark.parametrize(
+    "value", ["", "a b", "a\tb", "größe", "\N{AUTOMOBILE}", "a\N{NO-BREAK SPACE}b"]
+)
+def test_blanks_tabs_and_other_letters_inside_a_value_are_fine(value):
+    assert Prelude(200, {"x-tag": value}).headers == {"x-tag": value}

@@ -124,7 +124,8 @@ class Prelude:
 
     Raises:
         PreludeError: a status outside 100 to 599, a header or cookie that is no `str`, a
-            header name that is no HTTP token, or a line break or NUL in a value.
+            header name that is no HTTP token, or a value with a line break or another
+            control character in it, or with blanks around it.
     """
 
     __slots__ = ("cookies", "headers", "multi_value_headers", "status_code")
@@ -269,6 +270,15 @@ def _checked_value(name: object, value: object) -> str:
                 f"the value of {name!r:.80} has {forbidden!r} in it, "
                 "which would start another header; remove it"
             )
+    if not value.isprintable():
+        for character in value:
+            if (character < " " and character != "\t") or character == "\x7f":
+                raise PreludeError(
+                    f"the value of {name!r:.80} has {character!r} in it, a control character; "
+                    "remove it"
+                )
+    if value != value.strip(" \t"):
+        raise PreludeError(f"the value of {name!r:.80} begins or ends with a blank; strip it")
     try:
         value.encode()
     except UnicodeEncodeError as exc:

@@ -110,7 +110,7 @@ def test_an_empty_object_is_a_head():
 
 
 def test_what_was_encoded_is_decoded():
-    prelude = Prelude(418, {"x-tag": "\u2028"}, ["a=\x01"], {"vary": ["x"]})
+    prelude = Prelude(418, {"x-tag": "\u2028"}, ["a=b; Path=/"], {"vary": ["x"]})
     decoder = PreludeDecoder()
 
     assert decoder.receive(encode_prelude(prelude) + b"body") == b"body"
