@@ -70,6 +70,11 @@ def dev(tmp_path: Path) -> Iterator[type]:
 
 
 FAMILY = """
+import subprocess
+
+# With a session of its own it is found in /proc, so on Linux only.
+apart = sys.platform == "linux"
+loner = subprocess.Popen(["sleep", "600"], start_new_session=apart)
 child = os.fork()
 if child == 0:
     time.sleep(600)
@@ -77,7 +82,7 @@ if child == 0:
 
 @streamify_response
 def handler(event, context):
-    yield f"{os.getpid()} {os.getppid()} {child}"
+    yield f"{os.getpid()} {os.getppid()} {child} {loner.pid}"
 """
 
 

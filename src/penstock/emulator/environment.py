@@ -76,7 +76,7 @@ class Environment:
         """Start the process, with an invocation for it to begin with.
 
         Raises:
-            OSError: it cannot be started; nothing of it is left.
+            OSError, RuntimeError: it cannot be started; nothing of it is left.
         """
         self._invocation = invocation
         self._started_at = time.monotonic()
@@ -101,7 +101,7 @@ class Environment:
                     on_output=self._take_output,
                     on_exit=self._process_ended,
                 )
-            except OSError:
+            except BaseException:
                 self._init_deadline.cancel()
                 self._server.stop()
                 raise

@@ -14,7 +14,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import TypeAlias
 
@@ -433,8 +433,3 @@ def _text(value: bytes) -> str:
         return value.decode()
     except UnicodeDecodeError:
         return value.decode("latin-1")
-
-
-def lower_case(headers: Iterable[tuple[str, str]]) -> HeaderList:
-    """`headers` with their names in lower case, as Lambda's front doors send them."""
-    return [(name.lower(), value) for name, value in headers]

@@ -68,8 +68,13 @@ class WorkerProcess:
         # Nothing is written if the command cannot be started: then this is empty.
         with os.fdopen(reported, "rb") as pipe:
             self.pid = int(pipe.read() or 0)
-        for target, name in ((self._read, "output"), (self._wait, "exit")):
-            threading.Thread(target=target, name=f"worker-{name}-{self.pid}", daemon=True).start()
+        try:
+            for target, name in ((self._read, "output"), (self._wait, "exit")):
+                name = f"worker-{name}-{self.pid}"
+                threading.Thread(target=target, name=name, daemon=True).start()
+        except BaseException:
+            self.kill()
+            raise
 
     def kill(self) -> None:
         """Kill the whole process group. Returns at once; may be repeated."""
