@@ -77,12 +77,16 @@ class RuntimeApiClient:
         To be given back with `keep` when it is clean, or closed.
         """
         connection, self._kept = self._kept, None
-        if connection is not None and connection.is_quiet():
-            return connection
-        if connection is not None:
-            # The other side has closed it meanwhile, as after a thaw.
-            connection.close()
-        return self._connect(self._address)
+        return connection if connection is not None else self._connect(self._address)
+
+    def drop_stale(self) -> None:
+        """Let go of a kept connection that the other side has closed while it was idle.
+
+        For a response that is streamed without a `/next` of ours on the connection before.
+        """
+        if self._kept is not None and not self._kept.is_quiet():
+            self._kept.close()
+            self._kept = None
 
     def keep(self, connection: BlockingConnection) -> None:
         """Take back a connection on which the last answer was read whole."""

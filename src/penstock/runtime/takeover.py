@@ -52,6 +52,8 @@ class Takeover:
         invocation = Invocation(request_id, b"")
         invocation.invocation_id = getattr(request, "invocation_id", None)
         self._request_id = request_id
+        # It may have died while the environment was frozen.
+        self._api.drop_stale()
         self._response = StreamedResponse(self._api, invocation)
         current_responder.set(self._response)
 
