@@ -1176,9 +1176,15 @@ def test_a_pipeline_that_was_not_awaited_is_an_error_too():
         handler(None, CONTEXT)
 
 
-def test_parentheses_are_refused():
-    with pytest.raises(HandlerShapeError, match="write @streamify_response without parentheses"):
-        streamify_response()
+def test_parentheses_without_options_change_nothing():
+    @streamify_response()
+    def handler(event, context):
+        yield "one"
+
+    with invocation() as moves:
+        handler(None, CONTEXT)
+
+    assert moves[0] == ("begin", OCTETS, [b"one"])
 
 
 def test_a_decorator_inside_that_takes_only_event_and_context_is_named():

@@ -38,6 +38,8 @@ ARROWS = {
     "stream": {"wire"},
     "buffered": {"wire"},
     "handler": {"stream"},
+    "joining": {"stream", "handler"},
+    "deadline": set(),
     "pipelines": {"stream"},
     "bridge": {"stream", "handler", "event_sources"},
     "runtime": {"stream", "wire", "transports"},
@@ -50,7 +52,7 @@ ARROWS = {
 
 # What may be imported inside a function only: what not every function of a user needs.
 LAZY_ARROWS = {
-    "handler": {"buffered", "event_loop", "runtime.takeover"},
+    "handler": {"buffered", "deadline", "event_loop", "joining", "runtime.takeover"},
     "testing": {"emulator"},
 }
 
@@ -331,8 +333,10 @@ def test_a_plain_handler_loads_nothing_that_is_for_others(tmp_path):
         modules
         & {
             "penstock.buffered",
+            "penstock.deadline",
             "penstock.event_loop",
             "penstock.event_sources",
+            "penstock.joining",
             "penstock.pipelines",
             "penstock.testing",
             "penstock.emulator",

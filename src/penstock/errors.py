@@ -6,6 +6,7 @@
     │   ├── HandlerLoadError     the handler's module or name could not be loaded
     │   └── MarshalError         an event, context or return value that is not JSON
     ├── PreludeError             a status, header or cookie that cannot be sent
+    ├── DeadlineApproaching      the handler's time is nearly up (if it asked to hear of it)
     ├── StreamError
     │   ├── StreamEndedError     written to after its end
     │   ├── HeadSentError        content type or prelude set after the first byte
@@ -54,6 +55,13 @@ class MarshalError(FaultError):
 
 class PreludeError(PenstockError, ValueError):
     """The HTTP head of a streamed response holds something that cannot be sent."""
+
+
+class DeadlineApproaching(PenstockError, TimeoutError):
+    """The invocation is about to run out of time: end the response now.
+
+    Raised once in a handler decorated with `streamify_response(deadline_margin_ms=...)`.
+    """
 
 
 class StreamError(PenstockError):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
     from inspect import Signature
     from types import CodeType
-    from typing import Any, TypeAlias
+    from typing import Any, TypeAlias, overload
 
     from .stream import Responder, Writable
 
@@ -40,8 +40,32 @@ _SHAPES = """\
     async def handler(event, context): ...                    # yield ..."""
 
 
-def streamify_response(handler: StreamingHandler | None = None) -> Callable[[Any, Any], Any]:
-    """Make a handler stream its response. The innermost decorator.
+if TYPE_CHECKING:
+
+    @overload
+    def streamify_response(
+        handler: StreamingHandler,
+        *,
+        join_ready: bool = False,
+        deadline_margin_ms: int | None = None,
+    ) -> Callable[[Any, Any], Any]: ...
+
+    @overload
+    def streamify_response(
+        handler: None = None,
+        *,
+        join_ready: bool = False,
+        deadline_margin_ms: int | None = None,
+    ) -> Callable[[StreamingHandler], Callable[[Any, Any], Any]]: ...
+
+
+def streamify_response(
+    handler: StreamingHandler | None = None,
+    *,
+    join_ready: bool = False,
+    deadline_margin_ms: int | None = None,
+) -> Any:
+    """Make a handler stream its response. The innermost decorator, with or without options.
 
     The handler has one of four shapes, read once, here::
 
@@ -61,14 +85,27 @@ def streamify_response(handler: StreamingHandler | None = None) -> Callable[[Any
     fails the invocation; after it, it is sent as the trailers of the response; in both
     cases it is raised to the caller as well.
 
+    `join_ready`, for async generators: chunks that are ready at once, without anything
+    being awaited between them, leave together, up to 32 KiB or 1 ms' worth. The first one
+    never waits. It saves most of the cost of a burst of small chunks; a generator that
+    blocks (`time.sleep`, a synchronous client) then holds back what it has yielded.
+
+    `deadline_margin_ms`: raise `errors.DeadlineApproaching` in the handler so many
+    milliseconds before Lambda ends it, once, so that it can end its stream properly: in
+    async handlers at what they await then, in others wherever they are if they run on the
+    main thread, else at the next write or `yield`.
+
     Raises:
-        HandlerShapeError: the function has none of the four shapes.
+        HandlerShapeError: the function has none of the four shapes, or not the one that an
+            option is for.
     """
     if handler is None:
-        raise HandlerShapeError("write @streamify_response without parentheses")
+        return partial(
+            streamify_response, join_ready=join_ready, deadline_margin_ms=deadline_margin_ms
+        )
     if getattr(handler, "_streamified_by_penstock", False):
         raise HandlerShapeError(f"{_name_of(handler)} is decorated with streamify_response twice")
-    run = _runner(handler)
+    run = _runner(handler, join_ready, deadline_margin_ms)
     if "awslambdaric.bootstrap" in modules:
         from .runtime.takeover import install
 
@@ -90,8 +127,35 @@ def streamify_response(handler: StreamingHandler | None = None) -> Callable[[Any
     return streaming_handler
 
 
-def _runner(handler: Any) -> Callable[[Responder, Any, Any], None]:
+def _runner(
+    handler: Any, join_ready: bool, deadline_margin_ms: int | None
+) -> Callable[[Responder, Any, Any], None]:
     """The one of the four ways to run that fits the handler's shape."""
+    shape = _shape_of(handler)
+    if join_ready and shape != "async generator":
+        raise HandlerShapeError(
+            f"join_ready is for async generators: {_name_of(handler)} is none, so nobody can "
+            "tell whether its next chunk is ready"
+        )
+    if deadline_margin_ms is not None:
+        from .deadline import guarded
+
+        handler = guarded(handler, shape, deadline_margin_ms)
+    if shape == "async generator":
+        if join_ready:
+            from .joining import answer_joining
+
+            return _in_loop(answer_joining, handler)
+        return _in_loop(_answer_with_async_generator, handler)
+    if shape == "generator":
+        return lambda *call: _answer_with_generator(handler, *call)
+    if shape == "coroutine":
+        return _in_loop(_answer_with_coroutine, handler)
+    return lambda *call: _answer_with_function(handler, *call)
+
+
+def _shape_of(handler: Any) -> str:
+    """Which of the four shapes a handler has: what it is, and how many arguments it takes."""
     code = _code_of(handler)
     if code is None:
         raise HandlerShapeError(
@@ -101,13 +165,11 @@ def _runner(handler: Any) -> Callable[[Responder, Any, Any], None]:
     takes = _plain_takes if is_plain else _any_takes
     flags = code.co_flags
     if flags & _ASYNC_GENERATOR and takes(handler, 2):
-        return _in_loop(_answer_with_async_generator, handler)
+        return "async generator"
     if flags & _GENERATOR and takes(handler, 2):
-        return lambda *call: _answer_with_generator(handler, *call)
+        return "generator"
     if not flags & (_GENERATOR | _ASYNC_GENERATOR) and takes(handler, 3):
-        if flags & _COROUTINE:
-            return _in_loop(_answer_with_coroutine, handler)
-        return lambda *call: _answer_with_function(handler, *call)
+        return "coroutine" if flags & _COROUTINE else "function"
     kind = (
         "an async generator"
         if flags & _ASYNC_GENERATOR
@@ -229,7 +291,7 @@ def _answer_with_function(handler: Any, responder: Responder, event: Any, contex
             )
         stream.end()
     except BaseException as exc:
-        if _is_failure(exc):
+        if is_failure(exc):
             stream._fail(exc)
         raise
 
@@ -242,7 +304,7 @@ async def _answer_with_coroutine(
         await handler(event, stream, context)
         await stream.end()
     except BaseException as exc:
-        if _is_failure(exc):
+        if is_failure(exc):
             await stream._fail(exc)
         raise
 
@@ -257,7 +319,7 @@ def _answer_with_generator(handler: Any, responder: Responder, event: Any, conte
             # traceback names the line and `finally` blocks run.
             try:
                 if isinstance(item, Prelude):
-                    _take_prelude(stream, item)
+                    take_prelude(stream, item)
                 else:
                     stream.write(item)
             except Exception as exc:
@@ -267,7 +329,7 @@ def _answer_with_generator(handler: Any, responder: Responder, event: Any, conte
     except StopIteration:
         stream.end()
     except BaseException as exc:
-        if _is_failure(exc):
+        if is_failure(exc):
             stream._fail(exc)
         raise
     finally:
@@ -284,7 +346,7 @@ async def _answer_with_async_generator(
         while True:
             try:
                 if isinstance(item, Prelude):
-                    _take_prelude(stream, item)
+                    take_prelude(stream, item)
                 else:
                     await stream.write(item)
             except Exception as exc:
@@ -294,20 +356,21 @@ async def _answer_with_async_generator(
     except StopAsyncIteration:
         await stream.end()
     except BaseException as exc:
-        if _is_failure(exc):
+        if is_failure(exc):
             await stream._fail(exc)
         raise
     finally:
         await items.aclose()
 
 
-def _take_prelude(stream: ResponseStream | AsyncResponseStream, prelude: Prelude) -> None:
+def take_prelude(stream: ResponseStream | AsyncResponseStream, prelude: Prelude) -> None:
+    """Put a yielded prelude in front of the response."""
     if stream.started:
         raise PreludeError("a Prelude goes first, before any part of the body")
     HttpResponseStream.from_(stream, prelude)
 
 
-def _is_failure(exc: BaseException) -> bool:
+def is_failure(exc: BaseException) -> bool:
     """Whether the response failed, rather than the whole process being asked to end.
 
     On `SystemExit` the connection closes in mid-response and the platform sees a cut.

@@ -65,6 +65,12 @@ if TYPE_CHECKING:
         def async_sink(self) -> AsyncSink:
             """For a stream that is awaited on the running event loop."""
 
+    class Guard(Protocol):
+        """Says when a handler's time is nearly up."""
+
+        def check(self) -> None:
+            """Raise `DeadlineApproaching` if it is, once."""
+
     AnyStream = TypeVar("AnyStream", bound="_Stream")
     Result = TypeVar("Result")
 
@@ -80,12 +86,14 @@ _WAITING, _STREAMING, _ENDED, _BROKEN = "waiting", "streaming", "ended", "broken
 class _Stream:
     """What both kinds of stream share: the head, and the order of things."""
 
-    __slots__ = ("_content_type", "_prelude", "_sink", "_state")
+    __slots__ = ("_content_type", "_guard", "_prelude", "_sink", "_state")
 
     def __init__(self) -> None:
         self._content_type = DEFAULT_CONTENT_TYPE
         self._prelude: Prelude | None = None
         self._state = _WAITING
+        #: Raises before a write when the deadline is near, if the handler wants that.
+        self._guard: Guard | None = None
 
     @property
     def content_type(self) -> str:
@@ -195,6 +203,8 @@ class ResponseStream(_Stream):
             StreamBrokenError: the response can no longer be delivered.
         """
         chunk = encoded(data)
+        if self._guard is not None:
+            self._guard.check()
         self._check_open()
         try:
             if self._state is _STREAMING:
@@ -281,7 +291,9 @@ class AsyncResponseStream(_Stream):
 
         The bytes leave within this call, also when the code after it blocks the loop.
         """
-        return self._to_be_awaited(lambda number: self._write(number, data))
+        self._calls += 1
+        self._not_begun[self._calls] = call = self._write(self._calls, data)
+        return call
 
     def _to_be_awaited(
         self, make: Callable[[int], Coroutine[Any, Any, Result]]
@@ -294,6 +306,8 @@ class AsyncResponseStream(_Stream):
     async def _write(self, number: int, data: Writable) -> int:
         self._not_begun.pop(number, None)
         chunk = encoded(data)
+        if self._guard is not None:
+            self._guard.check()
         self._check_open()
         try:
             if self._state is _STREAMING:

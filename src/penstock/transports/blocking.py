@@ -6,13 +6,17 @@ handler back through nothing but TCP.
 
 from __future__ import annotations
 
-import socket
+# `socket` costs 2.5 ms to import, for names and enums that nothing here uses.
+import _socket
+from select import POLLIN, POLLOUT, poll
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
 RECEIVE_SIZE = 65536
+
+_DONTWAIT = _socket.MSG_DONTWAIT
 
 
 class BlockingConnection:
@@ -23,16 +27,32 @@ class BlockingConnection:
     """
 
     def __init__(self, address: str) -> None:
-        host, _, port = address.rpartition(":")
-        self.socket = socket.create_connection((host.strip("[]"), int(port)))
+        self.socket = _connect(address)
         # Every write is to leave by itself, however small.
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+        self._sendmsg = self.socket.sendmsg
 
-    def send(self, buffers: Iterable[bytes]) -> None:
+    def send(self, buffers: Sequence[bytes]) -> None:
         """Send all of `buffers`, in one system call where the kernel takes them at once."""
-        rest = list(buffers)
+        rest = self.send_ready(buffers)
         while rest:
-            rest = unsent(rest, self.socket.sendmsg(rest))
+            # Waiting for a third of the buffer to be free, as poll does, rather than for any
+            # room, as a send that blocks: it is a third faster with chunks of 64 KiB.
+            self._wait(POLLOUT)
+            rest = self.send_ready(rest)
+
+    def send_ready(self, buffers: Sequence[bytes]) -> Sequence[bytes]:
+        """Send what the kernel takes at once; never blocks.
+
+        Returns what is left: nothing, or `buffers` itself if nothing was sent.
+        """
+        try:
+            sent = self._sendmsg(buffers, (), _DONTWAIT)
+        except BlockingIOError:
+            return buffers
+        for buffer in buffers:
+            sent -= len(buffer)
+        return () if not sent else _last_bytes(buffers, -sent)
 
     def receive(self) -> bytes:
         """Bytes as they come; empty when the other side has closed."""
@@ -41,14 +61,18 @@ class BlockingConnection:
     def receive_ready(self) -> bytes:
         """Bytes that are here already, else empty; never blocks, never raises."""
         try:
-            return self.socket.recv(RECEIVE_SIZE, socket.MSG_DONTWAIT)
+            return self.socket.recv(RECEIVE_SIZE, _DONTWAIT)
         except OSError:
             return b""
+
+    def is_readable_within(self, milliseconds: int) -> bool:
+        """Block until `receive` would not, for so long at most; whether it would not."""
+        return self._wait(POLLIN, milliseconds)
 
     def is_quiet(self) -> bool:
         """Whether it is open and nothing has come on it: fit for another request."""
         try:
-            self.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            self.socket.recv(1, _socket.MSG_PEEK | _DONTWAIT)
         except BlockingIOError:
             return True
         except OSError:
@@ -59,14 +83,34 @@ class BlockingConnection:
         """Close it; may be repeated."""
         self.socket.close()
 
+    def _wait(self, for_what: int, milliseconds: int | None = None) -> bool:
+        waiting = poll()
+        waiting.register(self.socket.fileno(), for_what)
+        return bool(waiting.poll(milliseconds))
 
-def unsent(buffers: list[bytes], sent: int) -> list[bytes]:
-    """What is left of `buffers` after `sent` bytes of them have left."""
-    for index, buffer in enumerate(buffers):
-        if sent < len(buffer):
-            rest: list[bytes] = buffers[index:]
-            if sent:
-                rest[0] = memoryview(buffer)[sent:]  # type: ignore[call-overload]
-            return rest
-        sent -= len(buffer)
-    return []
+
+def _connect(address: str) -> _socket.socket:
+    host, _, port = address.rpartition(":")
+    # As bytes: for a str the codec for international names is imported.
+    found = _socket.getaddrinfo(host.strip("[]").encode(), int(port), type=_socket.SOCK_STREAM)
+    error: OSError | None = None
+    for family, kind, protocol, _name, socket_address in found:
+        connecting = _socket.socket(family, kind, protocol)
+        try:
+            connecting.connect(socket_address)
+        except OSError as exc:
+            connecting.close()
+            error = exc
+        else:
+            return connecting
+    raise error or OSError(f"{host} has no address")
+
+
+def _last_bytes(buffers: Sequence[bytes], count: int) -> Sequence[bytes]:
+    rest: list[bytes] = []
+    for buffer in reversed(buffers):
+        rest.insert(0, buffer if count >= len(buffer) else memoryview(buffer)[-count:])  # type: ignore[arg-type]
+        count -= len(buffer)
+        if count <= 0:
+            break
+    return rest

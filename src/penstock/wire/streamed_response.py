@@ -46,7 +46,8 @@ class StreamedResponseWriter:
 
     def body(self, data: bytes) -> tuple[bytes, ...]:
         """One chunk; `data` must not be empty."""
-        self.state = next_state(self.state, Event.BODY)
+        if self.state is not State.STREAMING:
+            next_state(self.state, Event.BODY)
         return chunk(data)
 
     def end(self) -> list[bytes]:
