@@ -1,18 +1,19 @@
-"""Builds neutral_server.c and runs it: one call is one runtime process that is measured.
+"""Runs the neutral server: one call is one runtime process that is measured.
 
-What the server's figures mean stands at the top of the C file. This module knows its
-command line and its line of JSON, and makes sure that no process outlives a call.
+What the server's figures mean stands at the top of `server/neutral_server.c`. This module
+knows its command line and its line of JSON, and makes sure that no process outlives a call.
 """
 
 import json
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-SOURCE: Final = Path(__file__).with_suffix(".c")
+import c_programs
+
+SOURCES: Final = sorted((Path(__file__).parent / "server").glob("*.c"))
 LIMIT_SECONDS: Final = 60
 # The server ends itself at its limit; this is for a server that does not.
 GRACE_SECONDS: Final = 15
@@ -41,21 +42,14 @@ class Measurement(NamedTuple):
     invocations: int
     bytes: int
     seconds: float
+    cpu_us: float | None  # mean per invocation; the system may not say
     first_byte_us: float
     body_us: float
-    cycle_us: float
-
-
-def compiler() -> str | None:
-    """The C compiler's path, None if there is none."""
-    return shutil.which("cc")
 
 
 def build(folder: Path) -> Path:
-    """Compile the server into `folder`. Raises CalledProcessError if it does not compile."""
-    program = folder / "neutral_server"
-    subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-o", str(program), str(SOURCE)], check=True)
-    return program
+    """Compile the server into `folder`. Raises DoesNotCompile."""
+    return c_programs.build(SOURCES, folder / "neutral_server")
 
 
 def measure(
@@ -134,7 +128,7 @@ def _read_result(line: bytes, said: str) -> Measurement:
         invocations=result["invocations"],
         bytes=result["bytes"],
         seconds=result["seconds"],
+        cpu_us=result["cpu_us"],
         first_byte_us=result["first_byte_us"]["median"],
         body_us=result["body_us"]["median"],
-        cycle_us=result["cycle_us"]["median"],
     )

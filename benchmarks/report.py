@@ -1,13 +1,15 @@
-"""From measurements to a table: per-round ratios, their median and their range."""
+"""From measurements to rows: per-round ratios, their median and their range."""
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from figures import FIGURES, Figure
 from neutral_server import Measurement
+from scenarios import AWSLAMBDARIC, NODE, C
 
-YARDSTICK: Final = "Node.js"
+#: Who the others are compared with. One of them is compared with those before it only.
+YARDSTICKS: Final = (NODE, AWSLAMBDARIC, C)
 
 
 class Sample(NamedTuple):
@@ -21,36 +23,61 @@ class Sample(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One client's figure, and its ratio to the yardstick if that was measured."""
+    """One client's figure, and how it compares with each yardstick, round by round."""
 
     placement: str
     figure: Figure
     client: str
     median: float
-    ratios: list[float]
+    ratios: dict[str, list[float]]
+    differences: dict[str, list[float]]
 
 
-def rows(samples: Sequence[Sample]) -> list[Row]:
+def rows(samples: Sequence[Sample], figures: Sequence[Figure] = FIGURES) -> list[Row]:
     """Every figure of every client, in the order of the report."""
+    placements = sorted({sample.placement for sample in samples})
+    # The order in which clients are measured changes from round to round.
+    clients = sorted({sample.client for sample in samples}, key=_place)
     return [
         _row(samples, placement, figure, client)
-        for placement in _in_order(sample.placement for sample in samples)
-        for figure in FIGURES
-        for client in _in_order(sample.client for sample in samples)
+        for placement in placements
+        for figure in figures
+        for client in clients
         if _by_round(samples, placement, figure, client)
     ]
 
 
-def _in_order(names: Iterator[str]) -> list[str]:
-    # The order in which clients are measured changes from round to round.
-    return sorted(set(names), key=lambda name: (name != YARDSTICK, name))
+def _place(client: str) -> tuple[int, str]:
+    return (YARDSTICKS.index(client) if client in YARDSTICKS else len(YARDSTICKS), client)
 
 
 def _row(samples: Sequence[Sample], placement: str, figure: Figure, client: str) -> Row:
     values = _by_round(samples, placement, figure, client)
-    yardstick = _by_round(samples, placement, figure, YARDSTICK)
-    ratios = [values[n] / yardstick[n] for n in sorted(values) if n in yardstick]
-    return Row(placement, figure, client, statistics.median(values.values()), ratios)
+    yardsticks = {
+        yardstick: found
+        for yardstick in YARDSTICKS[: _place(client)[0]]
+        if (found := _by_round(samples, placement, figure, yardstick))
+    }
+    return Row(
+        placement,
+        figure,
+        client,
+        statistics.median(values.values()),
+        _compared(values, yardsticks, lambda value, yardstick: value / yardstick),
+        _compared(values, yardsticks, lambda value, yardstick: value - yardstick),
+    )
+
+
+def _compared(
+    values: dict[int, float],
+    yardsticks: dict[str, dict[int, float]],
+    compare: Callable[[float, float], float],
+) -> dict[str, list[float]]:
+    return {
+        name: [compare(values[number], found[number]) for number in sorted(values.keys() & found)]
+        for name, found in yardsticks.items()
+        if values.keys() & found
+    }
 
 
 def _by_round(
@@ -61,68 +88,12 @@ def _by_round(
     for sample in samples:
         if (sample.placement, sample.client) != (placement, client):
             continue
-        if sample.scenario == figure.scenario:
-            values.setdefault(sample.round, []).append(figure.value(sample.measurement))
+        value = figure.value(sample.measurement) if sample.scenario == figure.scenario else None
+        if value is not None:
+            values.setdefault(sample.round, []).append(value)
     return {number: statistics.median(some) for number, some in values.items()}
 
 
-def text(table: Sequence[Row], facts: dict[str, str], placements: dict[str, str]) -> str:
-    """The report as Markdown."""
-    parts = ["\n".join(f"- {name}: {value}" for name, value in facts.items())]
-    for placement in dict.fromkeys(row.placement for row in table):
-        shown = [row for row in table if row.placement == placement]
-        parts.append(f"{placements[placement]}\n\n{_table(shown)}")
-    parts.append("How each figure is defined:\n\n" + "\n".join(_definitions()))
-    return "\n\n".join(parts)
-
-
-def _definitions() -> list[str]:
-    return [f"- **{f.title}** ({f.unit}, {f.better} is better): {f.definition}." for f in FIGURES]
-
-
-def _table(shown: Sequence[Row]) -> str:
-    lines = [
-        ["figure", "better", "client", "median", f"x {YARDSTICK}: median", "min", "max"],
-        *(_cells(row) for row in shown),
-    ]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    lines.insert(1, ["-" * width for width in widths])
-    return "\n".join(_markdown_line(line, widths) for line in lines)
-
-
-def _cells(row: Row) -> list[str]:
-    median = f"{row.median:,.{row.figure.digits}f} {row.figure.unit}"
-    cells = [row.figure.title, row.figure.better, row.client, median]
-    if row.client == YARDSTICK or not row.ratios:
-        return [*cells, "", "", ""]
-    spread = (statistics.median(row.ratios), min(row.ratios), max(row.ratios))
-    return [*cells, *(f"{ratio:.2f}" for ratio in spread)]
-
-
-def _markdown_line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-    return f"| {' | '.join(padded)} |"
-
-
-def as_json(samples: Sequence[Sample], table: Sequence[Row], facts: dict[str, str]) -> object:
-    """Everything, for a program to read."""
-    return {
-        "facts": facts,
-        "figures": {
-            f.title: {"unit": f.unit, "better": f.better, "definition": f.definition}
-            for f in FIGURES
-        },
-        "rows": [
-            {
-                "placement": row.placement,
-                "figure": row.figure.title,
-                "client": row.client,
-                "median": row.median,
-                "ratios_by_round": row.ratios,
-            }
-            for row in table
-        ],
-        "samples": [
-            sample._asdict() | {"measurement": sample.measurement._asdict()} for sample in samples
-        ],
-    }
+def figures_of(table: Iterable[Row]) -> list[Figure]:
+    """The figures that a table shows."""
+    return list({row.figure.key: row.figure for row in table}.values())

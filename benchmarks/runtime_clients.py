@@ -1,51 +1,39 @@
-"""Compares Penstock's runtime with AWS's own Node.js runtime client, side by side.
+"""Compares Penstock's runtime with AWS's own runtime clients, side by side.
 
-Both run the same work under the same neutral Runtime API server. Every round runs every
-client once, and what is reported is the ratio within a round, so that a machine that gets
-slower or faster meanwhile does not change the answer. Nothing is judged: what comes out is
-printed. Only a wrong byte count or a runtime that fails is an error.
+All do the same work under the same neutral Runtime API server. Every round runs every client
+once, and what is reported is the ratio within a round, so that a machine that gets slower or
+faster meanwhile does not change the answer. Nothing is judged: what comes out is printed,
+beside what we aim at. Only a wrong byte count or a runtime that fails is an error.
 """
 
-import argparse
-import datetime
 import json
-import os
-import platform
-import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import aims
+import c_programs
 import clients
+import command_line
 import cpu_use
+import machine
+import markdown
 import neutral_server
 import report
-from clients import BENCHMARKS, HANDLERS, Client, ClientMissing
-from figures import Scenario, scenarios
+from clients import BENCHMARKS, HANDLERS, Client
+from command_line import Options
+from installing import ClientMissing
 from neutral_server import Run, RunFailed
 from report import Sample
+from scenarios import Scenario
 
 BUILD: Final = BENCHMARKS / ".build"
-DEFAULT_ROUNDS: Final = 9
-QUICK_ROUNDS: Final = 2
 PLACEMENTS: Final = {
     "free": "**free**: the system places server and runtime; both sleep while they wait.",
     "split": "**split**: server and runtime have a CPU each; the server never sleeps.",
 }
-EXAMPLES: Final = """\
-examples:
-  python benchmarks/runtime_clients.py                 # everything, under 5 minutes
-  python benchmarks/runtime_clients.py --quick         # a first look, under a minute
-  python benchmarks/runtime_clients.py --rounds 15 --placement split
-  python benchmarks/runtime_clients.py --json results.json
-
-The first run installs the official Node.js client into benchmarks/node/node_modules,
-which takes about a minute more. Without a C compiler nothing is measured; without npm
-only Penstock is.
-"""
 
 
 class Step(NamedTuple):
@@ -59,65 +47,18 @@ class Step(NamedTuple):
 
 def main() -> int:
     """Run the command line. Returns the exit status."""
-    options = _parse(sys.argv[1:])
-    if neutral_server.compiler() is None:
+    options = command_line.parse(sys.argv[1:], (__doc__ or "").partition("\n")[0])
+    if c_programs.compiler() is None:
         print("skipped: there is no C compiler (cc) to build the neutral server with")
         return 0
     BUILD.mkdir(exist_ok=True)
     try:
-        program = neutral_server.build(BUILD)
-        compared = _compared_clients()
-        placements = _possible_placements(options.placement)
-        work = scenarios(options.quick)
-        facts = _facts(compared, options.rounds)
-        _fill_caches(program, compared, work[0])
-        before = cpu_use.read()
-        samples = _measure(program, _steps(options.rounds, placements, work, compared))
-    except subprocess.CalledProcessError as exc:
-        return _complain(f"the neutral server does not compile: {exc}")
-    except (ClientMissing, RunFailed) as exc:
+        _compare(options)
+    except (c_programs.DoesNotCompile, ClientMissing, RunFailed) as exc:
         return _complain(str(exc))
     except KeyboardInterrupt:
         return _complain("stopped")
-    facts["taken by others"] = cpu_use.disturbance(before, cpu_use.read())
-    table = report.rows(samples)
-    print(report.text(table, facts, PLACEMENTS))
-    if options.json:
-        options.json.write_text(json.dumps(report.as_json(samples, table, facts), indent=1) + "\n")
     return 0
-
-
-def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=(__doc__ or "").partition("\n")[0],
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--rounds",
-        type=_positive,
-        help=f"how often every client is run (default {DEFAULT_ROUNDS}, quick {QUICK_ROUNDS})",
-    )
-    parser.add_argument("--quick", action="store_true", help="fewer rounds and invocations")
-    parser.add_argument(
-        "--placement",
-        choices=["both", *PLACEMENTS],
-        default="both",
-        help="who decides on which CPU things run: free, the system; split, a CPU each",
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every measurement here")
-    options = parser.parse_args(arguments)
-    if options.json and not options.json.resolve().parent.is_dir():
-        parser.error(f"there is no folder {options.json.resolve().parent}")
-    options.rounds = options.rounds or (QUICK_ROUNDS if options.quick else DEFAULT_ROUNDS)
-    return options
-
-
-def _positive(number: str) -> int:
-    value = int(number)
-    if value < 1:
-        raise ValueError(number)
-    return value
 
 
 def _complain(message: str) -> int:
@@ -125,41 +66,44 @@ def _complain(message: str) -> int:
     return 1
 
 
-def _compared_clients() -> list[Client]:
-    compared = clients.penstock_clients(BUILD)
-    try:
-        compared.append(clients.node_client(BUILD))
-    except ClientMissing as exc:
-        print(f"the Node.js side is skipped, so there are no ratios: {exc}", file=sys.stderr)
-    return compared
+def _compare(options: Options) -> None:
+    """Measure and print."""
+    program = neutral_server.build(BUILD)
+    installed = clients.install(options.clients, BUILD)
+    if not installed.clients:
+        raise ClientMissing("there is no client to measure")
+    placements = _possible_placements(options.placements)
+    facts = machine.facts() | installed.facts | {"rounds": str(options.rounds)}
+    _fill_caches(program, installed.clients, options.work)
+    before = cpu_use.read()
+    samples = _measure(program, _steps(options, placements, installed.clients))
+    facts["taken by others"] = cpu_use.disturbance(before, cpu_use.read())
+    table = report.rows(samples, options.figures)
+    verdicts = aims.verdicts(table)
+    print(markdown.text(table, verdicts, facts, PLACEMENTS))
+    if options.json:
+        everything = _as_json(samples, table, verdicts, facts)
+        options.json.write_text(json.dumps(everything, indent=1) + "\n")
 
 
-def _cpus() -> list[int]:
-    if sys.platform == "linux":
-        return sorted(os.sched_getaffinity(0))
-    return []
-
-
-def _possible_placements(wanted: str) -> list[str]:
-    chosen = list(PLACEMENTS) if wanted == "both" else [wanted]
-    if "split" in chosen and len(_cpus()) < 2:
+def _possible_placements(wanted: Sequence[str]) -> list[str]:
+    if "split" in wanted and len(machine.cpus()) < 2:
         print("placement split is skipped: it needs Linux and two CPUs", file=sys.stderr)
-        chosen.remove("split")
-    return chosen or ["free"]
+        return ["free"]
+    return list(wanted)
 
 
-def _steps(
-    rounds: int, placements: Sequence[str], work: Sequence[Scenario], compared: Sequence[Client]
-) -> list[Step]:
+def _steps(options: Options, placements: Sequence[str], compared: Sequence[Client]) -> list[Step]:
     """Everything to run, in order. Each round begins with another client."""
     return [
         Step(number, placement, scenario, client)
-        for number in range(rounds)
+        for number in range(options.rounds)
         for placement in placements
-        for scenario in work
+        for scenario in options.work
+        if number < scenario.most_rounds
         for _ in range(scenario.repeats)
         for client in _rotated(compared, number)
-        if client.can_run(scenario)
+        if client.name in scenario.clients
     ]
 
 
@@ -168,10 +112,11 @@ def _rotated(compared: Sequence[Client], by: int) -> list[Client]:
     return [*compared[first:], *compared[:first]]
 
 
-def _fill_caches(program: Path, compared: Sequence[Client], scenario: Scenario) -> None:
+def _fill_caches(program: Path, compared: Sequence[Client], work: Sequence[Scenario]) -> None:
     """Run every client once unmeasured: byte code is written, files are in memory."""
     for client in compared:
-        _run(program, Step(0, "free", scenario, client))
+        scenario = next(scenario for scenario in work if client.name in scenario.clients)
+        _run(program, Step(0, "free", scenario._replace(invocations=1, warmup=0), client))
 
 
 def _measure(program: Path, steps: Sequence[Step]) -> list[Sample]:
@@ -197,18 +142,18 @@ def _show_progress(done: int, total: int, began: float, step: Step) -> None:
 
 def _run(program: Path, step: Step) -> Sample:
     scenario, client = step.scenario, step.client
-    cpus = _cpus()
+    cpus = machine.cpus()
     try:
         measurement = neutral_server.measure(
             program,
-            client.command,
+            client.command(scenario),
             run=Run(
                 invocations=scenario.invocations,
                 warmup=scenario.warmup,
                 expected_bytes=client.expected_bytes(scenario),
                 read_pause_us=scenario.read_pause_us,
             ),
-            environment=client.environment_for(scenario),
+            environment=client.environment(scenario),
             folder=HANDLERS,
             cpus=(cpus[0], cpus[1]) if step.placement == "split" else None,
         )
@@ -217,42 +162,39 @@ def _run(program: Path, step: Step) -> Sample:
     return Sample(step.round, step.placement, client.name, scenario.name, measurement)
 
 
-def _facts(compared: Sequence[Client], rounds: int) -> dict[str, str]:
-    facts = {
-        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "machine": f"{platform.system()} {platform.release()}, {platform.machine()}, "
-        f"{_processor()}",
-        "CPUs": f"{len(_cpus()) or os.cpu_count()} of {os.cpu_count()} usable",
-        "C compiler": f"{neutral_server.compiler()}",
-        "Python": platform.python_version(),
-        "Penstock": clients.penstock_version(compared[0]),
+def _as_json(
+    samples: Sequence[Sample],
+    table: Sequence[report.Row],
+    verdicts: Sequence[aims.Verdict],
+    facts: dict[str, str],
+) -> object:
+    """Everything, for a program to read."""
+    return {
+        "facts": facts,
+        "figures": {
+            figure.title: {
+                "key": figure.key,
+                "unit": figure.unit,
+                "better": figure.better,
+                "definition": figure.definition,
+            }
+            for figure in report.figures_of(table)
+        },
+        "rows": [
+            {
+                "placement": row.placement,
+                "figure": row.figure.title,
+                "client": row.client,
+                "median": row.median,
+                "ratios_by_round": row.ratios,
+            }
+            for row in table
+        ],
+        "aims": [verdict._asdict() for verdict in verdicts],
+        "samples": [
+            sample._asdict() | {"measurement": sample.measurement._asdict()} for sample in samples
+        ],
     }
-    if git := shutil.which("git"):
-        facts["commit"] = _commit(git)
-    for client in compared:
-        if client.name == report.YARDSTICK:
-            facts |= clients.node_versions(client)
-    return facts | {"rounds": str(rounds)}
-
-
-def _commit(git: str) -> str:
-    described = subprocess.run(
-        [git, "describe", "--always", "--dirty", "--tags"],
-        cwd=BENCHMARKS,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return described.stdout.strip() or "none"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or "unknown processor"
 
 
 if __name__ == "__main__":
