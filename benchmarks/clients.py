@@ -120,7 +120,7 @@ def install(names: list[str], build_folder: Path) -> Installed:
     """The clients of these names, as far as they can be used here; the others are named.
 
     Raises:
-        ClientMissing: Penstock itself cannot be used.
+        ClientMissing: Penstock itself cannot be used, or any of them in CI.
         DoesNotCompile: the C client.
     """
     clients: list[Client] = []
@@ -132,7 +132,7 @@ def install(names: list[str], build_folder: Path) -> Installed:
         try:
             installed = install_kind(build_folder)
         except ClientMissing as exc:
-            if install_kind is _penstock:
+            if install_kind is _penstock or os.environ.get("CI"):
                 raise
             print(f"skipped: {', '.join(wanted)}: {exc}", file=sys.stderr)
             continue

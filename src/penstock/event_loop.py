@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Result = TypeVar("Result")
 
 _of_thread = threading.local()
+_shared: asyncio.AbstractEventLoop | None = None
 
 
 class _Loop:
@@ -42,12 +43,41 @@ def run(main: Coroutine[Any, Any, Result]) -> Result:
     """
     if asyncio._get_running_loop() is not None:
         return _run_in_thread(main)
+    if _shared is not None:
+        return _run_shared(main, _shared)
     loop = _loop()
     task = _begun(loop, main)
     if task.done() and not loop._ready:
         return task.result()
     # At least one turn, for what `main` has left to be done soon.
     return loop.run_until_complete(task)  # type: ignore[no-any-return]
+
+
+def share() -> None:
+    """From now on every thread's `run` is on one loop, which has a thread of its own."""
+    global _shared
+    if _shared is None:
+        _shared = asyncio.new_event_loop()
+        threading.Thread(
+            target=_shared.run_forever, name="penstock-event-loop", daemon=True
+        ).start()
+
+
+def _run_shared(main: Coroutine[Any, Any, Result], loop: asyncio.AbstractEventLoop) -> Result:
+    async def contained() -> BaseException | None:
+        # SystemExit would end the loop, for all others as well.
+        try:
+            result.append(await main)
+        except BaseException as exc:
+            return exc
+        return None
+
+    result: list[Result] = []
+    # It takes this thread's context variables with it.
+    error = asyncio.run_coroutine_threadsafe(contained(), loop).result()
+    if error is not None:
+        raise error
+    return result[0]
 
 
 def _begun(loop: Any, main: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:

@@ -202,15 +202,15 @@ class ResponseStream(_Stream):
             StreamEndedError: the stream was ended.
             StreamBrokenError: the response can no longer be delivered.
         """
-        chunk = encoded(data)
+        chunk = data if type(data) is bytes else encoded(data)
         if self._guard is not None:
             self._guard.check()
-        self._check_open()
         try:
             if self._state is _STREAMING:
                 if chunk:
                     self._sink.send(chunk)
             else:
+                self._check_open()
                 chunks = self._first_chunks(chunk)
                 self._state = _STREAMING
                 self._sink.begin(self._content_type, chunks)
@@ -305,15 +305,15 @@ class AsyncResponseStream(_Stream):
 
     async def _write(self, number: int, data: Writable) -> int:
         self._not_begun.pop(number, None)
-        chunk = encoded(data)
+        chunk = data if type(data) is bytes else encoded(data)
         if self._guard is not None:
             self._guard.check()
-        self._check_open()
         try:
             if self._state is _STREAMING:
                 if chunk:
                     await self._sink.send(chunk)
             else:
+                self._check_open()
                 chunks = self._first_chunks(chunk)
                 self._state = _STREAMING
                 await self._sink.begin(self._content_type, chunks)

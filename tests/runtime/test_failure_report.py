@@ -203,6 +203,13 @@ def test_the_paths_for_x_ray_are_named_once_each():
     )
 
 
+def test_an_error_of_the_handler_that_is_called_like_one_of_the_runtime_stays_its_own():
+    report = FailureReport(type("Runtime.Odd", (Exception,), {})("m"))
+
+    (exception,) = report.xray_error_cause()["exceptions"]
+    assert exception["type"] == "Runtime.Odd"
+
+
 def test_a_failure_of_the_runtime_is_a_validation_error_for_x_ray():
     report = FailureReport(HandlerLoadError("Runtime.MarshalError", "no JSON"))
 

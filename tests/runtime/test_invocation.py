@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from penstock.errors import MarshalError
+from penstock.errors import MarshalError, RemoteProtocolError
 from penstock.runtime.invocation import Invocation, LambdaContext
 from penstock.wire.runtime_api import ResponseReader
 
+REQUEST_ID = "Lambda-Runtime-Aws-Request-Id: 8476a536"
 
-def invocation_of(*lines, event=b"{}"):
+
+def invocation_of(*lines, event=b"{}", request_id=REQUEST_ID):
     """What comes of an answer to `/next` with these header lines."""
-    head = "".join(f"{line}\r\n" for line in ("HTTP/1.1 200 OK", *lines))
+    head = "".join(f"{line}\r\n" for line in ("HTTP/1.1 200 OK", request_id, *lines))
     response = ResponseReader().receive(
         head.encode() + b"Content-Length: %d\r\n\r\n" % len(event) + event
     )
@@ -24,7 +26,6 @@ def context_of(*lines, **more):
 
 def test_an_invocation_has_what_the_headers_say():
     invocation = invocation_of(
-        "Lambda-Runtime-Aws-Request-Id: 8476a536",
         "Lambda-Runtime-Deadline-Ms: 1789473345381",
         "Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:1:function:f",
         "Lambda-Runtime-Trace-Id: Root=1-5759e988",
@@ -48,8 +49,18 @@ def test_an_invocation_has_what_the_headers_say():
     assert invocation.invocation_id == "attempt-2"
 
 
+@pytest.mark.parametrize("line", ["X: y", "Lambda-Runtime-Aws-Request-Id:"])
+def test_an_invocation_that_cannot_be_answered_is_refused(line):
+    with pytest.raises(RemoteProtocolError, match="without Lambda-Runtime-Aws-Request-Id"):
+        invocation_of(request_id=line)
+
+
+@pytest.mark.parametrize("lines", [[], ["Lambda-Runtime-Invoked-Function-Arn:"]])
+def test_a_function_without_an_arn_has_an_empty_one(lines):
+    assert context_of(*lines).invoked_function_arn == ""
+
+
 EMPTY = [
-    "Lambda-Runtime-Invoked-Function-Arn:",
     "Lambda-Runtime-Trace-Id:",
     "Lambda-Runtime-Client-Context:",
     "Lambda-Runtime-Cognito-Identity: ",
@@ -60,9 +71,8 @@ EMPTY = [
 
 @pytest.mark.parametrize("lines", [[], EMPTY], ids=["absent", "empty"])
 def test_a_header_that_is_absent_or_empty_is_none(lines):
-    invocation = invocation_of("Lambda-Runtime-Aws-Request-Id: 8476a536", *lines)
+    invocation = invocation_of(*lines)
 
-    assert invocation.function_arn is None
     assert invocation.trace_id is None
     assert invocation.client_context is None
     assert invocation.cognito_identity is None
@@ -87,7 +97,6 @@ def test_the_context_has_what_the_environment_says(monkeypatch):
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
 
     context = context_of(
-        "Lambda-Runtime-Aws-Request-Id: 8476a536",
         "Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:1:function:orders",
         "Lambda-Runtime-Aws-Tenant-Id: blue",
     )
@@ -156,9 +165,18 @@ def test_what_the_client_context_does_not_say_is_none():
     assert context_of("Lambda-Runtime-Client-Context: {}").client_context.client is None
 
 
-@pytest.mark.parametrize("value", ["[]", "5", '"text"', "null"])
+@pytest.mark.parametrize("value", ["[]", "5", '"text"'])
 def test_a_client_context_that_is_no_object_is_an_empty_one(value):
     assert context_of(f"Lambda-Runtime-Client-Context: {value}").client_context.custom is None
+
+
+def test_null_as_client_context_and_identity_is_the_same_as_nothing():
+    context = context_of(
+        "Lambda-Runtime-Client-Context: null", "Lambda-Runtime-Cognito-Identity: null"
+    )
+
+    assert context.client_context is None
+    assert context.identity.cognito_identity_id is None
 
 
 def test_the_identity_has_what_cognito_says():
@@ -213,6 +231,14 @@ def test_the_trace_context_cannot_be_changed_by_the_handler():
     assert context_of().w3c() == {}
 
 
+def test_the_context_holds_nothing_but_what_it_says():
+    assert set(vars(context_of())) == {
+        *("aws_request_id", "invoked_function_arn", "tenant_id", "client_context", "identity"),
+        *("log_group_name", "log_stream_name", "function_name", "function_version"),
+        *("memory_limit_in_mb", "_w3c_fields", "_epoch_deadline_time_in_ms"),
+    }
+
+
 def test_the_context_logs_what_it_is_given_as_it_is(capsys):
     context = context_of()
     context.log("no line end")
@@ -227,16 +253,15 @@ def test_the_context_shows_everything(monkeypatch):
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "orders")
 
     context = context_of(
-        "Lambda-Runtime-Aws-Request-Id: 8476a536",
         'Lambda-Runtime-Client-Context: {"client":{"app_title":"t"}}',
     )
 
     assert repr(context) == (
         "LambdaContext([aws_request_id=8476a536,log_group_name=None,log_stream_name=None,"
         "function_name=orders,memory_limit_in_mb=None,function_version=None,"
-        "invoked_function_arn=None,client_context=ClientContext([client=Client(["
-        "app_package_name=None,app_title=t,app_version_code=None,app_version_name=None,"
-        "installation_id=None]),custom=None,env=None]),"
+        "invoked_function_arn=,client_context=ClientContext([custom=None,env=None,"
+        "client=Client([installation_id=None,app_title=t,app_version_name=None,"
+        "app_version_code=None,app_package_name=None])]),"
         "identity=CognitoIdentity([cognito_identity_id=None,cognito_identity_pool_id=None]),"
         "tenant_id=None])"
     )

@@ -1,22 +1,18 @@
-"""The function's log, in the formats of AWS's own client.
-
-What sets up `logging` for a whole process is tested in processes of its own.
-"""
+"""The function's log: failures, where it goes, and that it waits for `logging`."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
-import textwrap
 
 import pytest
 
 from penstock.errors import HandlerLoadError
 from penstock.runtime.failure_report import FailureReport
 from penstock.runtime.logs import FunctionLog
+from tests.runtime.programs import TIME, log_of
 
 
 def report(error_type, message, stack_trace=()):
@@ -84,29 +80,6 @@ def test_the_format_and_the_level_come_from_the_environment(monkeypatch, capsys)
     assert second.startswith("[ERROR] E: m\r")
 
 
-def log_of(program, *, log_format=None, log_level=None, **environment):
-    """What `program` prints, with the log of the invocation "8476a536" installed."""
-    before = f"""
-import sys
-from penstock.runtime.logs import FunctionLog
-log = FunctionLog({log_format!r}, {log_level!r})
-log.install()
-log.request_id = "8476a536"
-"""
-    ended = subprocess.run(
-        [sys.executable, "-c", before + textwrap.dedent(program)],
-        env={name: os.environ.get(name, "") for name in ("PATH", "PYTHONPATH")} | environment,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=30,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stderr == ""
-    return ended.stdout
-
-
 @pytest.mark.parametrize("log_format", ["Text", "JSON"])
 @pytest.mark.parametrize(
     "execution_environment", ["AWS_Lambda_python3.11", "AWS_Lambda_python3.13"]
@@ -125,41 +98,6 @@ def test_a_failure_with_half_of_a_character_is_logged(log_format, execution_envi
 
     assert "FileNotFoundError" in text
     assert ".txt" in text
-
-
-TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
-
-
-def test_a_record_has_its_level_time_and_request():
-    text = log_of(
-        """
-        import logging
-        logging.getLogger("app").warning("low on %s", "größe")
-        log.request_id = "next"
-        logging.error("gone")
-        """,
-        PYTHONIOENCODING="utf-8",
-    )
-
-    first, second = text.splitlines()
-    assert re.fullmatch(rf"\[WARNING\]\t{TIME}\t8476a536\tlow on größe", first)
-    assert re.fullmatch(rf"\[ERROR\]\t{TIME}\tnext\tgone", second)
-
-
-def test_the_time_is_utc_wherever_the_machine_is():
-    text = log_of(
-        """
-        import logging, time
-        hour = time.gmtime().tm_hour
-        logging.warning("x")
-        print(f"{hour:02}")
-        """,
-        TZ="Asia/Kathmandu",
-    )
-
-    line, hour = text.splitlines()
-    logged = int(re.search(r"T(\d\d):", line)[1])
-    assert (logged - int(hour)) % 24 in (0, 1)
 
 
 def test_the_log_is_set_up_once_however_it_is_imported():
@@ -214,110 +152,112 @@ def test_logging_is_not_imported_by_the_log_itself():
     assert log_of("print('logging' in sys.modules)") == "False\n"
 
 
-def test_the_level_of_the_environment_is_the_level_of_the_log():
+def test_lines_of_threads_do_not_mix():
     text = log_of(
         """
-        import logging
-        FunctionLog.from_environment().install()
-        print(logging.getLogger().level)
-        """,
-        AWS_LAMBDA_LOG_LEVEL="ERROR",
-    )
+        import logging, sys, threading
+        sys.setswitchinterval(1e-6)
 
-    assert text == "40\n"
+        def speak(letter):
+            for _ in range(500):
+                print(letter * 100)
+                logging.warning(letter * 100)
 
-
-@pytest.mark.parametrize(
-    ("level", "logged"),
-    [
-        (None, "WE"),
-        ("", "WE"),
-        ("nonsense", "WE"),
-        ("TRACE", "DIWE"),
-        ("DEBUG", "DIWE"),
-        ("info", "IWE"),
-        ("WARNING", "WE"),
-        ("ERROR", "E"),
-        ("CRITICAL", ""),
-    ],
-)
-def test_the_level_is_the_one_that_was_set(level, logged):
-    text = log_of(
+        threads = [threading.Thread(target=speak, args=(letter,)) for letter in "abcdefgh"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
         """
-        import logging
-        for method in (logging.debug, logging.info, logging.warning, logging.error):
-            method("m")
-        """,
-        log_level=level,
     )
 
-    assert "".join(line[1] for line in text.splitlines()) == logged
+    lines = [line.rpartition("\t")[2] for line in text.splitlines()]
+    assert len(lines) == 8000
+    assert all(line == line[0] * 100 for line in lines)
 
 
-def test_a_record_of_a_json_log_is_one_object_a_line():
+FRAMED = """
+    import os
+    readable, writable = os.pipe()
+    os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(writable)
+    framed = FunctionLog.from_environment()
+    framed.install()
+    framed.request_id = "framed"
+    print("_LAMBDA_TELEMETRY_LOG_FD" in os.environ)
+"""
+
+
+def test_messages_go_to_the_descriptor_that_lambda_gives():
     text = log_of(
-        """
-        import logging
-        log.tenant_id = "blue"
-        logger = logging.getLogger("app")
-        logger.warning("low on %s", "größe", extra={"left": 3, "nothing": None, "odd": {1}})
-        logger.warning({"a": 1})
-        """,
-        log_format="JSON",
-        PYTHONIOENCODING="utf-8",
+        FRAMED
+        + """
+    from penstock.runtime.failure_report import FailureReport
+    framed.error(FailureReport(ValueError("in lines")))
+    import logging
+    logging.getLogger().handlers = logging.getLogger().handlers[-1:]
+    logging.error("logged")
+    print("printed")
+    frames = os.read(readable, 10_000)
+    while frames:
+        length = int.from_bytes(frames[4:8], "big")
+        print(frames[:4].hex(), frames[16:16 + length])
+        frames = frames[16 + length:]
+    """,
+        TZ="UTC",
     )
 
-    assert "größe" in text
-    first, second = (json.loads(line) for line in text.splitlines())
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", first.pop("timestamp"))
-    assert first == {
-        "level": "WARNING",
-        "message": "low on größe",
-        "logger": "app",
-        "requestId": "8476a536",
-        "tenantId": "blue",
-        "left": 3,
-        "odd": "{1}",
-    }
-    assert second["message"] == {"a": 1}
+    out, printed, failure, record = text.splitlines()
+    assert (out, printed) == ("False", "printed")
+    assert (
+        failure == r"a55a0017 b'[ERROR] ValueError: in lines\nTraceback (most recent call last):'"
+    )
+    assert re.fullmatch(rf"a55a0003 b'\[ERROR\]\\t{TIME}\\tframed\\tlogged\\n'", record)
 
 
-def test_an_exception_in_a_json_log_has_its_type_its_stack_and_its_place():
+def test_the_context_logs_to_the_descriptor_also_without_logging():
     text = log_of(
-        """
-        import logging
-        try:
-            {}["key"]
-        except KeyError:
-            logging.exception("failed")
-        """,
-        log_format="JSON",
+        FRAMED
+        + """
+    from penstock.runtime.invocation import Invocation, LambdaContext
+    LambdaContext(Invocation("r", b"")).log("by the context")
+    print(os.read(readable, 1000)[16:], "logging" in sys.modules)
+    """
     )
 
-    entry = json.loads(text)
-    assert set(entry) == {
-        "timestamp",
-        "level",
-        "message",
-        "logger",
-        "stackTrace",
-        "errorType",
-        "errorMessage",
-        "requestId",
-        "location",
-    }
-    assert entry["message"] == "failed"
-    assert entry["errorType"] == "KeyError"
-    assert entry["errorMessage"] == "'key'"
-    assert len(entry["stackTrace"]) == 1
-    assert entry["stackTrace"][0].startswith('  File "<string>", line ')
-    assert re.fullmatch(r"<string>:<module>:\d+", entry["location"])
+    assert text.splitlines()[1] == "b'by the context' False"
 
 
-def test_a_record_with_no_exception_to_show_does_no_harm():
-    text = log_of("import logging; logging.warning('m', exc_info=True)", log_format="JSON")
+@pytest.mark.parametrize("descriptor", ["soon", "999", "-1", "1" * 30])
+def test_a_descriptor_that_is_none_is_said_and_standard_output_is_used(descriptor, capfd):
+    program = f"""
+import os
+os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = {descriptor!r}
+from penstock.runtime.failure_report import FailureReport
+from penstock.runtime.logs import FunctionLog
+FunctionLog.from_environment().error(FailureReport(ValueError("x")))
+"""
+    subprocess.run([sys.executable, "-c", program], timeout=30, check=True)
 
-    assert json.loads(text)["message"] == "m"
+    output, errors = capfd.readouterr()
+    assert output.startswith("[ERROR] ValueError: x\r")
+    assert f"should name an open descriptor, found {descriptor!r}" in errors
+
+
+@pytest.mark.parametrize("ending", ["sys.stdout.close()", "sys.stdout = None", "os.close(1)"])
+def test_an_output_that_is_gone_does_no_harm(ending):
+    assert (
+        log_of(
+            f"""
+            import os
+            from penstock.runtime.failure_report import FailureReport
+            {ending}
+            log.error(FailureReport(ValueError("x")))
+            log.flush()
+            os._exit(0)
+            """
+        )
+        == ""
+    )
 
 
 def test_the_log_goes_where_standard_output_goes_at_that_moment():

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import namedtuple
 from decimal import Decimal
+from enum import IntEnum, StrEnum
 
 import pytest
+import simplejson
 
 from penstock.errors import FaultError, PenstockError
 from penstock.runtime.marshalling import (
@@ -29,6 +32,7 @@ def no_execution_environment(monkeypatch):
         (b'"text"', "text"),
         (b"null", None),
         (b" {}\n", {}),
+        (b"\xef\xbb\xbf{}", {}),
     ],
 )
 def test_an_event_is_parsed(body, event):
@@ -46,6 +50,8 @@ def test_an_event_of_another_type_is_bytes():
         (b"", "Expecting value: line 1 column 1 (char 0)"),
         (b"{", "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
         (b"no", "Expecting value: line 1 column 1 (char 0)"),
+        (b"NaN", "Expecting value: found NaN"),
+        (b"[-Infinity]", "Expecting value: found -Infinity"),
     ],
 )
 def test_an_event_that_is_no_json_is_an_unmarshal_error(body, reason):
@@ -57,9 +63,10 @@ def test_an_event_that_is_no_json_is_an_unmarshal_error(body, reason):
     assert isinstance(caught.value.__cause__, ValueError)
 
 
-def test_an_event_that_is_no_utf_8_is_an_unmarshal_error():
+@pytest.mark.parametrize("body", [b'"\xff"', "{}".encode("utf-16"), b"[" * 100_000])
+def test_an_event_that_is_no_utf_8_or_nested_too_deeply_is_an_unmarshal_error(body):
     with pytest.raises(MarshalError) as caught:
-        event_from_bytes(b'"\xff"', "application/json")
+        event_from_bytes(body, "application/json")
 
     assert caught.value.error_type == "Runtime.UnmarshalError"
 
@@ -101,10 +108,86 @@ def test_text_is_escaped_elsewhere(monkeypatch, environment):
 
 
 @pytest.mark.parametrize("environment", ["", "AWS_Lambda_python3.13"])
-def test_half_of_a_character_does_no_harm(monkeypatch, environment):
+def test_half_of_a_character_is_escaped_everywhere(monkeypatch, environment):
     monkeypatch.setenv("AWS_EXECUTION_ENV", environment)
 
-    assert response_to_bytes("\ud83d")[1] == "application/json"
+    assert response_to_bytes("\ud83d") == (rb'"\ud83d"', "application/json")
+    assert json.loads(response_to_bytes({"\ud83d": 1})[0]) == {"\ud83d": 1}
+
+
+# What simplejson, and so AWS's client, knows and `json` does not. That it is the same bytes,
+# of many more values, is shown by tests/system/test_parity.py.
+
+Point = namedtuple("Point", "x y")
+
+
+class Number(IntEnum):
+    SEVEN = 7
+
+
+class Letter(StrEnum):
+    A = "a"
+
+
+class Row:
+    def __init__(self, fields):
+        self.fields = fields
+
+    def _asdict(self):
+        return self.fields
+
+
+class Raises:
+    def __init__(self, error):
+        self.error = error
+
+    def _asdict(self):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("response", "written"),
+    [
+        (Point(1, "ö"), r'{"x": 1, "y": "\u00f6"}'),
+        ({"p": [Point(1, Point(2.5, None))]}, '{"p": [{"x": 1, "y": {"x": 2.5, "y": null}}]}'),
+        (Row({2: [Row({})], True: float("nan")}), '{"2": [{}], "true": NaN}'),
+        ([Point((), []), {}], '[{"x": [], "y": []}, {}]'),
+        ({b"k\xc3\xb6": b"v"}, r'{"k\u00f6": "v"}'),
+        ([Point(-float("inf"), 1e300), "\n"], '[{"x": -Infinity, "y": 1e+300}, "\\n"]'),
+        ([Number.SEVEN, {Number.SEVEN: Letter.A}], '[7, {"7": "a"}]'),
+    ],
+)
+def test_what_json_alone_would_write_otherwise_is_written_as_by_simplejson(response, written):
+    assert to_json(response) == written
+    assert simplejson.dumps(response, allow_nan=True) == written
+
+
+def test_a_row_in_itself_is_a_circular_reference():
+    row = Row({})
+    row.fields["self"] = row
+
+    with pytest.raises(ValueError, match="Circular reference detected"):
+        to_json(row)
+
+
+def test_the_same_thing_twice_is_no_circular_reference():
+    point = Point(1, 2)
+
+    assert to_json([point, point, {"a": point}]) == (
+        '[{"x": 1, "y": 2}, {"x": 1, "y": 2}, {"a": {"x": 1, "y": 2}}]'
+    )
+
+
+def test_json_that_is_there_already_is_written_as_it_is():
+    assert to_json({"a": simplejson.RawJSON("[1,2]")}) == '{"a": [1,2]}'
+
+
+class Money(Decimal):
+    pass
+
+
+def test_a_kind_of_decimal_is_a_number():
+    assert to_json([Money("1.50")]) == "[1.50]"
 
 
 class Unknown:
@@ -138,6 +221,9 @@ def nested():
         ({1, 2}, "Object of type set is not JSON serializable"),
         (OtherDecimal(), "Object of type Decimal is not JSON serializable"),
         ({"a": Unknown()}, "Object of type Unknown is not JSON serializable"),
+        (Row(5), "_asdict() must return a dict, not int"),
+        (Raises(TypeError("no")), "Object of type Raises is not JSON serializable"),
+        (Raises(KeyError("no")), "'no'"),
         (circular(), "Circular reference detected"),
         (
             {(1, 2): "a"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from penstock.errors import RemoteProtocolError
-from penstock.wire.chunked import MAX_SIZE_LINE, MAX_TRAILERS, ChunkedDecoder, chunk
+from penstock.wire.chunked import MAX_SIZE_LINE, MAX_TRAILERS, SMALL, ChunkedDecoder, chunk
 
 # Sizes in both cases, with zeros in front and with an extension; data that looks like frames;
 # trailers; and the beginning of what comes behind.
@@ -31,12 +31,16 @@ def single_bytes(data):
     return [data[index : index + 1] for index in range(len(data))]
 
 
-def test_a_chunk_is_its_size_in_hex_and_the_data_itself():
-    data = b"hello"
+def test_a_chunk_is_its_size_in_hex_and_the_data():
+    assert chunk(b"hello") == (b"5\r\nhello\r\n",)
+
+
+def test_data_that_is_not_small_is_not_copied():
+    data = bytes(SMALL + 1)
 
     head, body, end = chunk(data)
 
-    assert (head, body, end) == (b"5\r\n", b"hello", b"\r\n")
+    assert (head, end) == (b"801\r\n", b"\r\n")
     assert body is data
 
 
@@ -44,7 +48,7 @@ def test_a_chunk_is_its_size_in_hex_and_the_data_itself():
     ("size", "head"), [(1, b"1\r\n"), (26, b"1a\r\n"), (65536, b"10000\r\n"), (255, b"ff\r\n")]
 )
 def test_the_size_is_in_hex(size, head):
-    assert chunk(bytes(size))[0] == head
+    assert b"".join(chunk(bytes(size))) == head + bytes(size) + b"\r\n"
 
 
 @pytest.mark.parametrize("empty", [b"", bytearray(), memoryview(b"")])

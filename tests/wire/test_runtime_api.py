@@ -24,6 +24,30 @@ def test_the_next_invocation_is_asked_for():
     )
 
 
+def test_a_restore_is_waited_for():
+    assert REQUESTS.restore_next == (
+        b"GET /2018-06-01/runtime/restore/next HTTP/1.1\r\n"
+        b"Host: 127.0.0.1:9001\r\n"
+        b"User-Agent: penstock/test\r\n"
+        b"\r\n"
+    )
+
+
+def test_a_restore_error_is_posted_with_its_type():
+    head, sent = REQUESTS.restore_error(b"{}", "Runtime.AfterRestoreError")
+
+    assert head == (
+        b"POST /2018-06-01/runtime/restore/error HTTP/1.1\r\n"
+        b"Host: 127.0.0.1:9001\r\n"
+        b"User-Agent: penstock/test\r\n"
+        b"Content-Type: application/json\r\n"
+        b"Content-Length: 2\r\n"
+        b"Lambda-Runtime-Function-Error-Type: Runtime.AfterRestoreError\r\n"
+        b"\r\n"
+    )
+    assert sent == b"{}"
+
+
 def test_a_buffered_response_is_posted_whole():
     body = b'{"a": 1}'
 
@@ -133,10 +157,10 @@ def test_no_value_can_start_another_header():
     assert b"Content-Type: text/plain  X: y\r\n" in heads[0]
 
 
-def test_a_cause_with_half_of_a_character_is_sent_without_it():
-    head, _ = REQUESTS.error("r", b"", "a\ud800b größe")
+def test_a_cause_with_half_of_a_character_is_sent_as_json_writes_it():
+    head, _ = REQUESTS.error("r", b"", '"a\ud800b größe"')
 
-    assert b"XRay-Error-Cause: a?b gr\xc3\xb6\xc3\x9fe\r\n" in head
+    assert b'XRay-Error-Cause: "a\\ud800b gr\xc3\xb6\xc3\x9fe"\r\n' in head
 
 
 # Responses.

@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
-    from . import dev
+    from . import dev, package
 
     parser = argparse.ArgumentParser(
         prog="penstock",
@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"penstock {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     dev.add_command(commands)
+    package.add_command(commands)
     options = parser.parse_args(arguments)
     try:
         status: int = options.run(options)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from ..errors import RemoteProtocolError, RuntimeApiError
 from ..transports.blocking import BlockingConnection
-from ..wire.runtime_api import INIT_ERROR, NEXT, ResponseReader, RuntimeApiRequests
+from ..wire.runtime_api import (
+    INIT_ERROR,
+    NEXT,
+    RESTORE_ERROR,
+    RESTORE_NEXT,
+    ResponseReader,
+    RuntimeApiRequests,
+)
 from .invocation import Invocation
 
 TYPE_CHECKING = False
@@ -29,8 +36,13 @@ class RuntimeApiClient:
     ) -> None:
         self.requests = RuntimeApiRequests(address, user_agent)
         self._address = address
+        self._user_agent = user_agent
         self._connect = connect
         self._kept: BlockingConnection | None = None
+
+    def another(self) -> RuntimeApiClient:
+        """A client of the same Runtime API with a connection of its own."""
+        return RuntimeApiClient(self._address, self._user_agent, self._connect)
 
     def next_invocation(self) -> Invocation:
         """Wait for the next invocation, for as long as it takes.
@@ -70,6 +82,23 @@ class RuntimeApiClient:
     def post_init_error(self, body: bytes, error_type: str) -> None:
         """Send the failure of the start; raises as `post_response` does."""
         self._post(INIT_ERROR, self.requests.init_error(body, error_type))
+
+    def restore_next(self) -> None:
+        """Wait until this environment has been restored from its snapshot (SnapStart).
+
+        The connection is closed: what was opened before a snapshot is dead after it. Raises
+        as `next_invocation` does.
+        """
+        response = self._exchange([self.requests.restore_next])
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
+        if response.status != 200:
+            raise RuntimeApiError("GET", RESTORE_NEXT, response.status, response.body)
+
+    def post_restore_error(self, body: bytes, error_type: str) -> None:
+        """Send the failure of what runs after a restore; raises as `post_response` does."""
+        self._post(RESTORE_ERROR, self.requests.restore_error(body, error_type))
 
     def take_connection(self) -> BlockingConnection:
         """The connection, for a response that is streamed on it.

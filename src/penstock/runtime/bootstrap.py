@@ -7,12 +7,14 @@ import sys
 
 from .. import __version__
 from ..errors import PenstockError, RuntimeApiError
+from . import deferred_imports, sentry
 from .api_client import RuntimeApiClient
+from .code_paths import set_code_paths
 from .failure_report import FailureReport
 from .handler_loading import load_handler
 from .logs import INIT_FAILED, FunctionLog
 from .loop import serve
-from .marshalling import to_json
+from .marshalling import to_json_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +27,8 @@ Runs a function under a Lambda Runtime API, as the entry point of a container im
 of a custom runtime. Without an argument the handler is the variable _HANDLER.
 
   AWS_LAMBDA_RUNTIME_API   host:port of the Runtime API (Lambda sets it)
-  LAMBDA_TASK_ROOT         folder of the code, put in front of sys.path (Lambda sets it)
+  LAMBDA_TASK_ROOT         folder of the code, put in front of sys.path; layers in /opt
+                           follow if it is /var/task (Lambda sets it)
 
 To run a function on your own machine use `penstock dev app.py:handler` instead.
 """
@@ -38,39 +41,52 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     name = arguments[0] if arguments else os.environ.get("_HANDLER", "")
     address = os.environ.get("AWS_LAMBDA_RUNTIME_API", "")
-    if len(arguments) > 1 or not name or not address:
-        missing = "a handler" if not name else "AWS_LAMBDA_RUNTIME_API"
+    is_named = bool(arguments or name)
+    if len(arguments) > 1 or not is_named or not address:
+        missing = "AWS_LAMBDA_RUNTIME_API" if is_named else "a handler"
         problem = "too many arguments" if len(arguments) > 1 else f"{missing} is missing"
         print(f"penstock.runtime: {problem}\n\n{USAGE}", end="", file=sys.stderr)
         return 2
-    _put_code_first(os.environ.get("LAMBDA_TASK_ROOT"))
+    # OpenTelemetry finds the handler by it; the entry point of AWS's images sets it, too.
+    os.environ["_HANDLER"] = name
+    sys.modules["__main__"].bootstrap = sentry  # type: ignore[attr-defined]
+    set_code_paths(os.environ)
+    deferred_imports.install()
     log = FunctionLog.from_environment()
     log.install()
     version = ".".join(map(str, sys.version_info[:3]))
     api = RuntimeApiClient(address, f"penstock/{__version__} python/{version}")
     try:
-        handler = load_handler(name)
+        handler = sentry.wrapped(load_handler(name))
     except Exception as exc:
         return _fail_init(exc, api, log)
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+        from .snapstart import wait_for_restore
+
+        status = wait_for_restore(api, log)
+        if status:
+            return status
     try:
+        if "AWS_LAMBDA_MAX_CONCURRENCY" in os.environ:
+            from .concurrency import serve_concurrently
+
+            return serve_concurrently(handler, api.another, log)
         serve(handler, api, log)
     except (OSError, PenstockError) as exc:
-        print(f"penstock.runtime: the Runtime API at {address} is gone: {exc}", file=sys.stderr)
+        print(
+            f"penstock.runtime: the Runtime API at {address} gives no more work: {exc}",
+            file=sys.stderr,
+        )
         return 1
-
-
-def _put_code_first(folder: str | None) -> None:
-    """Let the function's modules be found, in front of everything, as on Lambda."""
-    if folder and folder not in sys.path:
-        sys.path.insert(0, folder)
 
 
 def _fail_init(error: Exception, api: RuntimeApiClient, log: FunctionLog) -> int:
     report = FailureReport(error)
+    sentry.LambdaRuntimeClient().post_init_error(report.body())
     log.warning(INIT_FAILED)
     log.error(report)
     try:
-        api.post_init_error(to_json(report.body()).encode("utf-8", "replace"), report.error_type)
+        api.post_init_error(to_json_bytes(report.body()), report.error_type)
     except (OSError, RuntimeApiError) as exc:
         print(f"penstock.runtime: cannot report the init error: {exc}", file=sys.stderr)
     return 1

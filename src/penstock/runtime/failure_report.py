@@ -20,12 +20,13 @@ class FailureReport:
     Frames of Penstock and of asyncio above the handler are left out.
     """
 
-    __slots__ = ("_frames", "error_type", "message", "stack_trace")
+    __slots__ = ("_frames", "_is_fault", "error_type", "message", "stack_trace")
 
     def __init__(self, error: BaseException) -> None:
         self.message = _words(error)
         # (label, path, line, source) of each frame
         self._frames: list[tuple[str, str, int, str]] = []
+        self._is_fault = isinstance(error, FaultError)
         if isinstance(error, FaultError):
             self.error_type = error.error_type
             self.stack_trace = list(error.stack_trace or [])
@@ -55,14 +56,13 @@ class FailureReport:
 
     def xray_error_cause(self) -> dict[str, Any]:
         """The JSON object of `Lambda-Runtime-Function-XRay-Error-Cause`."""
-        # AWS's client names every failure of its own like this, for X-Ray only.
-        is_fault = self.error_type.startswith("Runtime.")
         return {
             "working_directory": os.getcwd(),
             "exceptions": [
                 {
                     "message": self.message,
-                    "type": "LambdaValidationError" if is_fault else self.error_type,
+                    # AWS's client names every failure of its own like this, for X-Ray only.
+                    "type": "LambdaValidationError" if self._is_fault else self.error_type,
                     "stack": [
                         {"label": label, "path": path, "line": line}
                         for label, path, line, _ in self._frames

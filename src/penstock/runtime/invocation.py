@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 
-from ..errors import MarshalError
+from ..errors import MarshalError, RemoteProtocolError
 from ..wire import runtime_api
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from ..wire.runtime_api import Response
 
 
 class Invocation:
-    """The event and what came with it. Header values that were absent are None."""
+    """The event and what came with it. Header values that were absent are None, or "" (ARN)."""
 
     __slots__ = (
         "client_context",
@@ -38,7 +37,7 @@ class Invocation:
         self.event = event
         self.content_type = runtime_api.JSON
         self.deadline_ms = 0
-        self.function_arn: str | None = None
+        self.function_arn = ""
         self.trace_id: str | None = None
         self.client_context: str | None = None
         self.cognito_identity: str | None = None
@@ -47,14 +46,23 @@ class Invocation:
 
     @classmethod
     def from_response(cls, response: Response) -> Invocation:
-        """Read the answer to `GET /runtime/invocation/next`."""
+        """Read the answer to `GET /runtime/invocation/next`.
+
+        Raises:
+            RemoteProtocolError: it names no request, so nothing could be answered.
+        """
         headers = response.headers
-        invocation = cls(headers.get(runtime_api.REQUEST_ID, ""), response.body)
+        request_id = headers.get(runtime_api.REQUEST_ID)
+        if not request_id:
+            raise RemoteProtocolError(
+                "the Runtime API gave an invocation without Lambda-Runtime-Aws-Request-Id"
+            )
+        invocation = cls(request_id, response.body)
         invocation.content_type = headers.get("content-type", runtime_api.JSON)
         deadline = headers.get(runtime_api.DEADLINE_MS, "")
         invocation.deadline_ms = int(deadline) if deadline.isdecimal() else 0
         # An empty header means the same as none (Managed Instances send them all).
-        invocation.function_arn = headers.get(runtime_api.FUNCTION_ARN) or None
+        invocation.function_arn = headers.get(runtime_api.FUNCTION_ARN, "")
         invocation.trace_id = headers.get(runtime_api.TRACE_ID) or None
         invocation.client_context = headers.get(runtime_api.CLIENT_CONTEXT) or None
         invocation.cognito_identity = headers.get(runtime_api.COGNITO_IDENTITY) or None
@@ -64,7 +72,10 @@ class Invocation:
 
 
 class _Slots:
-    """An object with the attributes of `__slots__`, each None unless the JSON has it."""
+    """An object with the attributes of `__slots__`, each None unless the JSON has it.
+
+    They are in AWS's order, which `repr` shows.
+    """
 
     __slots__: tuple[str, ...] = ()
 
@@ -80,19 +91,19 @@ class _Slots:
 class Client(_Slots):
     """The application that invoked, as the mobile SDKs describe it."""
 
-    __slots__ = (
-        "app_package_name",
-        "app_title",
-        "app_version_code",
-        "app_version_name",
+    __slots__ = (  # noqa: RUF023
         "installation_id",
+        "app_title",
+        "app_version_name",
+        "app_version_code",
+        "app_package_name",
     )
 
 
 class ClientContext(_Slots):
     """What the caller sent as `X-Amz-Client-Context`: `custom`, `env`, `client`."""
 
-    __slots__ = ("client", "custom", "env")
+    __slots__ = ("custom", "env", "client")  # noqa: RUF023
 
     def __init__(self, values: dict[str, Any]) -> None:
         super().__init__(values)
@@ -123,23 +134,31 @@ class LambdaContext:
     information", and `awslambdaric` 4.2.2 for `tenant_id` and `w3c`.
     """
 
-    def __init__(self, invocation: Invocation, now: Callable[[], float] = time.time) -> None:
-        environ = os.environ.get
+    log_group_name: str | None
+    log_stream_name: str | None
+    function_name: str | None
+    memory_limit_in_mb: str | None
+    function_version: str | None
+    _now: Callable[[], float] = staticmethod(time.time)
+
+    def __init__(
+        self,
+        invocation: Invocation,
+        now: Callable[[], float] | None = None,
+        function: Mapping[str, str | None] | None = None,
+    ) -> None:
+        self.__dict__.update(function or function_attributes())
         self.aws_request_id = invocation.request_id
-        self.log_group_name = environ("AWS_LAMBDA_LOG_GROUP_NAME")
-        self.log_stream_name = environ("AWS_LAMBDA_LOG_STREAM_NAME")
-        self.function_name = environ("AWS_LAMBDA_FUNCTION_NAME")
-        self.memory_limit_in_mb = environ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
-        self.function_version = environ("AWS_LAMBDA_FUNCTION_VERSION")
         self.invoked_function_arn = invocation.function_arn
         self.tenant_id = invocation.tenant_id
         client_context = _parsed(invocation.client_context, "Client Context")
-        self._w3c = _w3c_fields(client_context)
+        self._w3c_fields = _w3c_fields(client_context)
         self.client_context = ClientContext(client_context) if client_context is not None else None
         identity = _parsed(invocation.cognito_identity, "Cognito Identity")
         self.identity = CognitoIdentity(identity or {})
         self._epoch_deadline_time_in_ms = invocation.deadline_ms
-        self._now = now
+        if now is not None:
+            self._now = now
 
     def get_remaining_time_in_millis(self) -> int:
         """How long the platform lets this invocation go on, in milliseconds, never < 0."""
@@ -147,11 +166,13 @@ class LambdaContext:
 
     def w3c(self) -> dict[str, str]:
         """The W3C trace context at invoke time: `traceparent`, `tracestate`, `baggage`."""
-        return dict(self._w3c)
+        return dict(self._w3c_fields)
 
     def log(self, message: object) -> None:
         """Write `message` to the function's log as it is, without a line end."""
-        sys.stdout.write(str(message))
+        from . import logs
+
+        logs.current_sink.log(str(message))
 
     def __repr__(self) -> str:
         fields = ",".join(
@@ -172,6 +193,18 @@ class LambdaContext:
         return f"LambdaContext([{fields}])"
 
 
+def function_attributes() -> dict[str, str | None]:
+    """The attributes of a context that are the same for each invocation."""
+    environ = os.environ.get
+    return {
+        "log_group_name": environ("AWS_LAMBDA_LOG_GROUP_NAME"),
+        "log_stream_name": environ("AWS_LAMBDA_LOG_STREAM_NAME"),
+        "function_name": environ("AWS_LAMBDA_FUNCTION_NAME"),
+        "memory_limit_in_mb": environ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"),
+        "function_version": environ("AWS_LAMBDA_FUNCTION_VERSION"),
+    }
+
+
 def _parsed(header: str | None, name: str) -> dict[str, Any] | None:
     if header is None:
         return None
@@ -179,11 +212,11 @@ def _parsed(header: str | None, name: str) -> dict[str, Any] | None:
 
     try:
         value = loads(header)
-    except ValueError as exc:
+    except Exception as exc:
         raise MarshalError(
             "Runtime.LambdaContextUnmarshalError", f"Unable to parse {name} JSON: {exc}"
         ) from exc
-    return value if isinstance(value, dict) else {}
+    return value if value is None or isinstance(value, dict) else {}
 
 
 def _w3c_fields(client_context: dict[str, Any] | None) -> dict[str, str]:

@@ -11,13 +11,13 @@ import os
 from ..errors import RuntimeApiError
 from ..stream import current_responder
 from .failure_report import FailureReport
-from .invocation import LambdaContext
+from .invocation import LambdaContext, function_attributes
 from .marshalling import event_from_bytes, response_to_bytes, to_json
 from .response import StreamedResponse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any, NoReturn
 
     from .api_client import RuntimeApiClient
@@ -34,12 +34,13 @@ def serve(handler: Callable[[Any, Any], Any], api: RuntimeApiClient, log: Functi
         OSError, RuntimeApiError: the Runtime API is gone or gives no invocations any more.
         BaseException: what asks the process to end, as `SystemExit` from the handler.
     """
+    function = function_attributes()
     while True:
         invocation = api.next_invocation()
         log.request_id = invocation.request_id
         log.tenant_id = invocation.tenant_id
         _set_trace_id(invocation.trace_id)
-        answer(handler, invocation, api, log)
+        answer(handler, invocation, api, log, function)
         log.flush()
 
 
@@ -48,6 +49,7 @@ def answer(
     invocation: Invocation,
     api: RuntimeApiClient,
     log: FunctionLog,
+    function: Mapping[str, str | None] | None = None,
 ) -> None:
     """Run the handler for one invocation and see to it that it is answered.
 
@@ -58,7 +60,7 @@ def answer(
     token = current_responder.set(streamed)
     try:
         try:
-            context = LambdaContext(invocation)
+            context = LambdaContext(invocation, function=function)
             event = event_from_bytes(invocation.event, invocation.content_type)
             result = handler(event, context)
             if not streamed.started:
@@ -73,8 +75,10 @@ def answer(
     finally:
         current_responder.reset(token)
         streamed.abandon()
-    if streamed.refusal is not None and streamed.refusal.status == 500:
-        raise streamed.refusal
+    if streamed.refusal is not None:
+        if streamed.refusal.status == 500:
+            raise streamed.refusal
+        log.warning(str(streamed.refusal))
 
 
 def _report(
@@ -106,5 +110,5 @@ def _post(log: FunctionLog, post: Callable[[], None]) -> None:
 def _set_trace_id(trace_id: str | None) -> None:
     if trace_id is not None:
         os.environ[_TRACE_ID] = trace_id
-    else:
-        os.environ.pop(_TRACE_ID, None)
+    elif _TRACE_ID in os.environ:
+        del os.environ[_TRACE_ID]

@@ -6,6 +6,7 @@ that sends on the connection, and remembers how the response ended.
 
 from __future__ import annotations
 
+import os
 from _thread import allocate_lock
 
 from ..errors import RemoteProtocolError, RuntimeApiError, StreamBrokenError, StreamError
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from ..wire.runtime_api import Response
     from .api_client import RuntimeApiClient
     from .invocation import Invocation
+    from .stream_log import LoggedAsyncSink, LoggedBlockingSink, StreamLog
+
+_LOGS_STREAMS = os.environ.get("PENSTOCK_LOG_STREAMS") == "1"
 
 
 class StreamedResponse:
@@ -34,6 +38,11 @@ class StreamedResponse:
         )
         self._given = False
         self._connection: BlockingConnection | None = None
+        self._log: StreamLog | None = None
+        if _LOGS_STREAMS:
+            from .stream_log import StreamLog
+
+            self._log = StreamLog(invocation.request_id)
         #: The answer of the Runtime API that refused the response, if one did.
         self.refusal: RuntimeApiError | None = None
 
@@ -42,21 +51,25 @@ class StreamedResponse:
         """Whether the head has left: then there is no other way to answer any more."""
         return self._writer.state is not State.WAITING
 
-    def blocking_sink(self) -> BlockingSink:
+    def blocking_sink(self) -> BlockingSink | LoggedBlockingSink:
         """The sink of a blocking stream."""
         self._give()
-        return BlockingSink(self)
+        sink = BlockingSink(self)
+        return sink if self._log is None else self._log.blocking_sink(sink)
 
-    def async_sink(self) -> AsyncSink:
+    def async_sink(self) -> AsyncSink | LoggedAsyncSink:
         """The sink of a stream that is awaited on the running event loop."""
         self._give()
-        return AsyncSink(self)
+        sink = AsyncSink(self)
+        return sink if self._log is None else self._log.async_sink(sink)
 
     def abandon(self) -> None:
         """Close the connection if the response never came to an end: it then counts as cut."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+        if self._log is not None:
+            self._log.write("cut")
 
     def _give(self) -> None:
         if self._given:

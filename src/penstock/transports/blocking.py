@@ -30,6 +30,7 @@ class BlockingConnection:
         self.socket = _connect(address)
         # Every write is to leave by itself, however small.
         self.socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+        self._send = self.socket.send
         self._sendmsg = self.socket.sendmsg
 
     def send(self, buffers: Sequence[bytes]) -> None:
@@ -47,11 +48,14 @@ class BlockingConnection:
         Returns what is left: nothing, or `buffers` itself if nothing was sent.
         """
         try:
-            sent = self._sendmsg(buffers, (), _DONTWAIT)
+            if len(buffers) == 1:
+                sent = self._send(buffers[0], _DONTWAIT) - len(buffers[0])
+            else:
+                sent = self._sendmsg(buffers, (), _DONTWAIT)
+                for buffer in buffers:
+                    sent -= len(buffer)
         except BlockingIOError:
             return buffers
-        for buffer in buffers:
-            sent -= len(buffer)
         return () if not sent else _last_bytes(buffers, -sent)
 
     def receive(self) -> bytes:

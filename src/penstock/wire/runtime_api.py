@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 VERSION = "/2018-06-01"
 NEXT = VERSION + "/runtime/invocation/next"
 INIT_ERROR = VERSION + "/runtime/init/error"
+RESTORE_NEXT = VERSION + "/runtime/restore/next"
+RESTORE_ERROR = VERSION + "/runtime/restore/error"
 
 # Lower-case: responses are looked up that way.
 REQUEST_ID = "lambda-runtime-aws-request-id"
@@ -38,6 +40,13 @@ MAX_XRAY_ERROR_CAUSE = 1024 * 1024
 # A response head of the Runtime API carries client context (3,583 bytes) and little else.
 MAX_RESPONSE_HEAD = 256 * 1024
 
+# Both trailers are always declared: a name that was not is lost on the way.
+_STREAMING_HEADERS = (
+    f"{RESPONSE_MODE}: streaming\r\n"
+    "Transfer-Encoding: chunked\r\n"
+    f"Trailer: {ERROR_TYPE}, {ERROR_BODY}\r\n"
+).encode()
+
 # Of a length; int() refuses to read more than 4300.
 _MAX_DIGITS = 18
 
@@ -50,7 +59,8 @@ class RuntimeApiRequests:
 
     def __init__(self, address: str, user_agent: str) -> None:
         self._common = f"Host: {address}\r\nUser-Agent: {user_agent}\r\n".encode()
-        self.next_invocation = b"GET %s HTTP/1.1\r\n%s\r\n" % (NEXT.encode(), self._common)
+        self.next_invocation = self._get(NEXT)
+        self.restore_next = self._get(RESTORE_NEXT)
 
     def response(
         self,
@@ -71,16 +81,15 @@ class RuntimeApiRequests:
         self, request_id: str, content_type: str, invocation_id: str | None = None
     ) -> bytes:
         """The head of a streamed response; chunks and perhaps trailers follow."""
-        # Both trailers are always declared: a name that was not is lost on the way.
-        return self._post(
-            f"{VERSION}/runtime/invocation/{request_id}/response",
-            {
-                "Content-Type": content_type,
-                RESPONSE_MODE: "streaming",
-                "Transfer-Encoding": "chunked",
-                "Trailer": f"{ERROR_TYPE}, {ERROR_BODY}",
-            },
-            invocation_id,
+        return (
+            b"POST %s/runtime/invocation/%s/response HTTP/1.1\r\n%sContent-Type: %s\r\n%s\r\n"
+            % (
+                VERSION.encode(),
+                request_id.encode(),
+                self._common,
+                _one_line(content_type).encode("utf-8", "replace"),
+                _STREAMING_HEADERS + _invocation_id_header(invocation_id),
+            )
         )
 
     def error(
@@ -92,7 +101,7 @@ class RuntimeApiRequests:
     ) -> list[bytes]:
         """The failure of an invocation whose response has not begun."""
         headers = {"Content-Type": JSON, "Content-Length": str(len(body))}
-        if 0 < len(xray_error_cause.encode("utf-8", "replace")) < MAX_XRAY_ERROR_CAUSE:
+        if 0 < len(xray_error_cause.encode("utf-8", "backslashreplace")) < MAX_XRAY_ERROR_CAUSE:
             headers[XRAY_ERROR_CAUSE] = xray_error_cause
         head = self._post(
             f"{VERSION}/runtime/invocation/{request_id}/error", headers, invocation_id
@@ -101,21 +110,31 @@ class RuntimeApiRequests:
 
     def init_error(self, body: bytes, error_type: str) -> list[bytes]:
         """The failure of the runtime's start; the process exits after it."""
+        return self._fault(INIT_ERROR, body, error_type)
+
+    def restore_error(self, body: bytes, error_type: str) -> list[bytes]:
+        """The failure of what was to run after a restore; the process exits after it."""
+        return self._fault(RESTORE_ERROR, body, error_type)
+
+    def _fault(self, path: str, body: bytes, error_type: str) -> list[bytes]:
         headers = {
             "Content-Type": JSON,
             "Content-Length": str(len(body)),
             ERROR_TYPE: "".join(c if " " < c < "\x7f" else "_" for c in error_type),
         }
-        return [self._post(INIT_ERROR, headers, None), body]
+        return [self._post(path, headers, None), body]
+
+    def _get(self, path: str) -> bytes:
+        return b"GET %s HTTP/1.1\r\n%s\r\n" % (path.encode(), self._common)
 
     def _post(self, path: str, headers: Mapping[str, str], invocation_id: str | None) -> bytes:
-        lines = "".join(f"{name}: {_one_line(value)}\r\n" for name, value in headers.items())
-        if invocation_id is not None:
-            lines += f"Lambda-Runtime-Invocation-Id: {_one_line(invocation_id)}\r\n"
-        return b"POST %s HTTP/1.1\r\n%s%s\r\n" % (
+        lines = "".join([f"{name}: {_one_line(value)}\r\n" for name, value in headers.items()])
+        return b"POST %s HTTP/1.1\r\n%s%s%s\r\n" % (
             path.encode(),
             self._common,
-            lines.encode("utf-8", "replace"),
+            # Half of a character, in a cause for X-Ray: so it is written in JSON.
+            lines.encode("utf-8", "backslashreplace"),
+            _invocation_id_header(invocation_id),
         )
 
 
@@ -161,8 +180,9 @@ class ResponseReader:
             RemoteProtocolError: it is no HTTP/1.1 response, or more follows behind it.
         """
         if self._response is None:
+            seen = len(self._buffer)
             self._buffer += data
-            data = self._read_head()
+            data = self._read_head(seen)
         response = self._response
         if response is None:
             return None
@@ -192,9 +212,9 @@ class ResponseReader:
             return self._response
         raise RemoteProtocolError("the Runtime API closed the connection in mid-response")
 
-    def _read_head(self) -> bytes:
+    def _read_head(self, seen: int) -> bytes:
         while True:
-            end = self._buffer.find(b"\r\n\r\n")
+            end = self._buffer.find(b"\r\n\r\n", max(0, seen - 3))
             if end < 0:
                 if len(self._buffer) > MAX_RESPONSE_HEAD:
                     raise RemoteProtocolError(
@@ -206,9 +226,11 @@ class ResponseReader:
             status = _status(lines[0])
             if status >= 200:
                 break
+            seen = 0
         rest = bytes(self._buffer)
+        del lines[0]
         headers: dict[str, str] = {}
-        for line in lines[1:]:
+        for line in lines:
             name, colon, value = line.partition(":")
             if not colon:
                 raise RemoteProtocolError(f"expected a header, found {line[:80]!r}")
@@ -239,3 +261,11 @@ def _status(line: str) -> int:
 
 def _one_line(value: str) -> str:
     return value.replace("\r", " ").replace("\n", " ")
+
+
+def _invocation_id_header(invocation_id: str | None) -> bytes:
+    if invocation_id is None:
+        return b""
+    return f"Lambda-Runtime-Invocation-Id: {_one_line(invocation_id)}\r\n".encode(
+        "utf-8", "replace"
+    )
