@@ -93,9 +93,9 @@ def _begun(loop: Any, main: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]
     sys.set_asyncgen_hooks(loop._asyncgen_firstiter_hook, loop._asyncgen_finalizer_hook)
     asyncio._set_running_loop(loop)
     loop._thread_id = threading.get_ident()
-    task: asyncio.Task[Result] = loop.create_task(main)
+    task: asyncio.Task[Result] = asyncio.Task(main, loop=loop, name="penstock handler")
     try:
-        # What create_task has put there: the first step of the task.
+        # What it has put there: its first step.
         loop._ready.pop()._run()
     except BaseException:
         # SystemExit, say. It is raised here, so nobody need hear of it from the task.

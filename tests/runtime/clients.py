@@ -94,6 +94,11 @@ class Client:
         for descriptor in descriptors:
             os.close(descriptor)
 
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        return self._process.pid
+
     def wait(self) -> Run:
         """What it did, once it has ended."""
         try:

@@ -5,12 +5,16 @@ What is logged and sent then is compared with AWS's client by tests/system/test_
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+from queue import SimpleQueue
 
 import pytest
 
 from penstock.runtime.bootstrap import main
 from tests.runtime.clients import Client
+from tests.runtime.hostile_api import HostileApi
 
 
 @pytest.fixture
@@ -54,6 +58,24 @@ def test_the_handler_may_be_named_by_lambda_s_variable(tmp_path):
     run = client.wait()
 
     assert [post.body for post in run.posts] == [b"1"]
+
+
+def test_a_signal_is_handled_while_an_invocation_is_waited_for(tmp_path):
+    """As under AWS's client, which waits in a thread for that."""
+    (tmp_path / "app.py").write_text(
+        HANDLER
+        + "import signal, sys\n"
+        + "signal.signal(signal.SIGTERM, lambda *_: (print('handled'), sys.exit(5)))\n"
+    )
+    pids: SimpleQueue[int] = SimpleQueue()
+    api = HostileApi({"next": [lambda connection: os.kill(pids.get(), signal.SIGTERM)]})
+
+    client = Client("penstock", tmp_path, "app.handler", [], address=api.address)
+    pids.put(client.pid)
+    run = client.wait()
+    api.stop()
+
+    assert (run.stdout, run.status) == ("handled\n", 5)
 
 
 def test_a_start_that_cannot_be_reported_is_said(tmp_path):

@@ -299,3 +299,16 @@ def test_a_table_of_decimals_is_written_in_a_moment():
     assert to_json(rows) == json.dumps(rows, default=float).replace(": 1.5,", ": 1.50,").replace(
         ": 0.3}", ": 0.30}"
     )
+
+
+@pytest.mark.parametrize("character", ["x", '"', "\\", "\n", "\x7f", "\0", "ö", "\ud800", "/"])
+@pytest.mark.parametrize("shape", ["alone", "in an object", "deeper"])
+def test_long_text_is_written_as_short_text_is(character, shape):
+    text = "a" * 20_000 + character + "b"
+    value = {
+        "alone": text,
+        "in an object": {"statusCode": 200, "body": text, character: None, "more": [1.5, text]},
+        "deeper": {"one": {"two": {"three": text}}, "none": {}},
+    }[shape]
+
+    assert to_json(value) == json.dumps(value)

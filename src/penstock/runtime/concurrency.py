@@ -78,6 +78,7 @@ def serve_concurrently(
         except (OSError, PenstockError) as exc:
             # The other invocations of this process are not to suffer.
             log.warning(f"{exc}; the runtime goes on")
+        log.flush()
 
     threads = [threading.Thread(target=work, name=f"penstock-{n}") for n in range(int(value))]
     for thread in threads:
@@ -119,28 +120,31 @@ def _contained(handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 
 
 class WholeLines:
-    """Standard output that several threads print to without mixing their lines."""
+    """Standard output that several invocations print to without mixing their lines."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
-        self._begun = threading.local()
+        self._begun: dict[object, str] = {}
 
     def write(self, text: str) -> int:
-        """Write as far as the last line end, and keep the rest for this thread's next."""
+        """Write as far as the last line end, and keep the rest for this invocation's next."""
         whole, line_end, rest = text.rpartition("\n")
+        whose = self._whose()
         if line_end:
-            self._stream.write(getattr(self._begun, "line", "") + whole + line_end)
-            self._begun.line = rest
-        else:
-            self._begun.line = getattr(self._begun, "line", "") + rest
+            self._stream.write(self._begun.pop(whose, "") + whole + line_end)
+        if rest:
+            self._begun[whose] = self._begun.get(whose, "") + rest
         return len(text)
 
     def flush(self) -> None:
-        """Let everything out; a line that has begun on this thread, too."""
-        line, self._begun.line = getattr(self._begun, "line", ""), ""
+        """Let everything out; a line of this invocation that has begun, too."""
+        line = self._begun.pop(self._whose(), "")
         if line:
             self._stream.write(line)
         self._stream.flush()
+
+    def _whose(self) -> object:
+        return current_invocation.get() or threading.get_ident()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

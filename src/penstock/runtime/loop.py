@@ -12,7 +12,7 @@ from ..errors import RuntimeApiError
 from ..stream import current_responder
 from .failure_report import FailureReport
 from .invocation import LambdaContext, function_attributes
-from .marshalling import event_from_bytes, response_to_bytes, to_json
+from .marshalling import event_from_bytes, response_to_bytes, to_json, to_json_bytes
 from .response import StreamedResponse
 
 TYPE_CHECKING = False
@@ -92,7 +92,7 @@ def _report(
     report = FailureReport(error)
     log.error(report, invocation.request_id)
     if not streamed.started:
-        body = to_json(report.body(invocation.request_id)).encode("utf-8", "replace")
+        body = to_json_bytes(report.body(invocation.request_id))
         cause = to_json(report.xray_error_cause())
         _post(log, lambda: api.post_error(invocation, body, cause))
 

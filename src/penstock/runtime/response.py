@@ -17,6 +17,8 @@ from .failure_report import FailureReport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..transports.asyncio_streams import AsyncioConnection
     from ..transports.blocking import BlockingConnection
     from ..wire.runtime_api import Response
@@ -146,7 +148,7 @@ class BlockingSink:
         report = FailureReport(error)
         self._finish(self._writer.failure(report.error_type, report.message, report.stack_trace))
 
-    def _finish(self, buffers: list[bytes]) -> None:
+    def _finish(self, buffers: Sequence[bytes]) -> None:
         try:
             with self._sending:
                 self._connection.send(buffers)
@@ -161,7 +163,10 @@ class BlockingSink:
 
 
 class AsyncSink:
-    """Sends a response without blocking the event loop: `stream.AsyncSink`."""
+    """Sends a response without blocking the event loop: `stream.AsyncSink`.
+
+    What the kernel takes at once leaves without a coroutine of its own.
+    """
 
     _connection: AsyncioConnection
 
@@ -175,15 +180,22 @@ class AsyncSink:
 
         try:
             # Connecting to loopback, and only after an error: it does not block for long.
-            self._connection = AsyncioConnection(self._response._open())
-            await self._connection.send(self._writer.head(content_type, chunks))
+            self._connection = connection = AsyncioConnection(self._response._open())
+            buffers = self._writer.head(content_type, chunks)
+            rest = connection.send_ready(buffers)
+            if rest:
+                await connection.send_rest(rest, buffers)
         except OSError as exc:
             raise self._response._broken(exc) from exc
 
     async def send(self, data: bytes) -> None:
         """Send one chunk."""
+        connection = self._connection
         try:
-            await self._connection.send(self._writer.body(data))
+            buffers = self._writer.body(data)
+            rest = connection.send_ready(buffers)
+            if rest:
+                await connection.send_rest(rest, buffers)
         except OSError as exc:
             raise self._response._broken(exc) from exc
 
@@ -198,13 +210,18 @@ class AsyncSink:
             self._writer.failure(report.error_type, report.message, report.stack_trace)
         )
 
-    async def _finish(self, buffers: list[bytes]) -> None:
+    async def _finish(self, buffers: Sequence[bytes]) -> None:
+        connection = self._connection
         try:
-            await self._connection.send(buffers)
+            rest = connection.send_ready(buffers)
+            if rest:
+                await connection.send_rest(rest, buffers)
             reader = ResponseReader()
             response = None
             while response is None:
-                data = await self._connection.receive()
+                data = connection.receive_soon()
+                if data is None:
+                    data = await connection.receive()
                 response = reader.receive(data) if data else reader.receive_eof()
         except (OSError, RemoteProtocolError) as exc:
             raise self._response._broken(exc) from exc

@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 
 from ..errors import StreamBrokenError
-from .blocking import BlockingConnection
+from .blocking import AnsweredEarly, BlockingConnection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 # An answer that is this near is waited for without a turn of the loop, which would take
 # longer than most answers do. Other tasks stand still meanwhile.
@@ -37,18 +37,22 @@ class AsyncioConnection:
         self._waiting = 0
         self._cut = False
 
-    async def send(self, buffers: Sequence[bytes]) -> None:
-        """Send all of `buffers`; suspends while the kernel takes no more.
+    def send_ready(self, buffers: Sequence[bytes]) -> Sequence[bytes]:
+        """Send what the kernel takes at once, if nobody is waiting to send.
+
+        Returns what is left, which goes to `send_rest` before anything else is done.
 
         Raises:
             StreamBrokenError: an earlier send was cancelled in its middle.
             OSError: the connection is broken.
         """
-        rest = buffers
-        if not self._waiting and not self._cut:
-            rest = self._connection.send_ready(buffers)
-            if not rest:
-                return
+        if self._waiting:
+            return buffers
+        self._check()
+        return self._connection.send_ready(buffers)
+
+    async def send_rest(self, rest: Sequence[bytes], buffers: Sequence[bytes]) -> None:
+        """Send what `send_ready` has left of `buffers`; raises as it does."""
         if self._turn is None:
             self._turn = asyncio.Lock()
         self._waiting += 1
@@ -56,7 +60,7 @@ class AsyncioConnection:
             async with self._turn:
                 self._check()
                 while rest:
-                    await self._ready(self._loop.add_writer, self._loop.remove_writer)
+                    await self._writable()
                     rest = self._connection.send_ready(rest)
         except asyncio.CancelledError:
             # Half a chunk cannot be taken back.
@@ -65,10 +69,20 @@ class AsyncioConnection:
         finally:
             self._waiting -= 1
 
+    def receive_soon(self) -> bytes | None:
+        """Bytes that are here within a millisecond, or None."""
+        if self._connection.is_readable_within(_SOON_MS):
+            return self._connection.receive()
+        return None
+
     async def receive(self) -> bytes:
         """Bytes as they come; empty when the other side has closed."""
-        if not self._connection.is_readable_within(_SOON_MS):
-            await self._ready(self._loop.add_reader, self._loop.remove_reader)
+        ready = self._loop.create_future()
+        self._loop.add_reader(self._fileno, _wake, ready, "readable")
+        try:
+            await ready
+        finally:
+            self._loop.remove_reader(self._fileno)
         return self._connection.receive()
 
     def _check(self) -> None:
@@ -77,15 +91,18 @@ class AsyncioConnection:
         if self._connection.socket.fileno() < 0:
             raise StreamBrokenError("the connection is closed")
 
-    async def _ready(self, add: Callable[..., None], remove: Callable[[int], object]) -> None:
+    async def _writable(self) -> None:
         ready = self._loop.create_future()
-        add(self._fileno, _wake, ready)
+        self._loop.add_writer(self._fileno, _wake, ready, "writable")
+        self._loop.add_reader(self._fileno, _wake, ready, "readable")
         try:
-            await ready
+            if await ready == "readable" and not self._connection.is_writable():
+                raise AnsweredEarly
         finally:
-            remove(self._fileno)
+            self._loop.remove_writer(self._fileno)
+            self._loop.remove_reader(self._fileno)
 
 
-def _wake(ready: asyncio.Future[None]) -> None:
+def _wake(ready: asyncio.Future[str], how: str) -> None:
     if not ready.done():
-        ready.set_result(None)
+        ready.set_result(how)

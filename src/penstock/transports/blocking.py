@@ -13,10 +13,18 @@ from select import POLLIN, POLLOUT, poll
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
 RECEIVE_SIZE = 65536
 
 _DONTWAIT = _socket.MSG_DONTWAIT
+
+
+class AnsweredEarly(ConnectionError):
+    """The other side has answered, and takes no more of what it has not waited for."""
+
+    def __str__(self) -> str:
+        return "the Runtime API closed, or answered before the end"
 
 
 class BlockingConnection:
@@ -32,14 +40,21 @@ class BlockingConnection:
         self.socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
         self._send = self.socket.send
         self._sendmsg = self.socket.sendmsg
+        self._readable: Any = None
 
     def send(self, buffers: Sequence[bytes]) -> None:
         """Send all of `buffers`, in one system call where the kernel takes them at once."""
         rest = self.send_ready(buffers)
+        if not rest:
+            return
+        # Waiting for a third of the buffer to be free, as poll does, rather than for any
+        # room, as a send that blocks: it is a third faster with chunks of 64 KiB.
+        waiting = poll()
+        waiting.register(self.socket.fileno(), POLLIN | POLLOUT)
         while rest:
-            # Waiting for a third of the buffer to be free, as poll does, rather than for any
-            # room, as a send that blocks: it is a third faster with chunks of 64 KiB.
-            self._wait(POLLOUT)
+            ((_, ready),) = waiting.poll()
+            if ready == POLLIN:
+                raise AnsweredEarly
             rest = self.send_ready(rest)
 
     def send_ready(self, buffers: Sequence[bytes]) -> Sequence[bytes]:
@@ -71,7 +86,16 @@ class BlockingConnection:
 
     def is_readable_within(self, milliseconds: int) -> bool:
         """Block until `receive` would not, for so long at most; whether it would not."""
-        return self._wait(POLLIN, milliseconds)
+        if self._readable is None:
+            self._readable = poll()
+            self._readable.register(self.socket.fileno(), POLLIN)
+        return bool(self._readable.poll(milliseconds))
+
+    def is_writable(self) -> bool:
+        """Whether the kernel would take something now."""
+        waiting = poll()
+        waiting.register(self.socket.fileno(), POLLOUT)
+        return bool(waiting.poll(0))
 
     def is_quiet(self) -> bool:
         """Whether it is open and nothing has come on it: fit for another request."""
@@ -86,11 +110,6 @@ class BlockingConnection:
     def close(self) -> None:
         """Close it; may be repeated."""
         self.socket.close()
-
-    def _wait(self, for_what: int, milliseconds: int | None = None) -> bool:
-        waiting = poll()
-        waiting.register(self.socket.fileno(), for_what)
-        return bool(waiting.poll(milliseconds))
 
 
 def _connect(address: str) -> _socket.socket:

@@ -180,9 +180,7 @@ class ResponseReader:
             RemoteProtocolError: it is no HTTP/1.1 response, or more follows behind it.
         """
         if self._response is None:
-            seen = len(self._buffer)
-            self._buffer += data
-            data = self._read_head(seen)
+            data = self._read_head(data)
         response = self._response
         if response is None:
             return None
@@ -212,22 +210,28 @@ class ResponseReader:
             return self._response
         raise RemoteProtocolError("the Runtime API closed the connection in mid-response")
 
-    def _read_head(self, seen: int) -> bytes:
-        while True:
-            end = self._buffer.find(b"\r\n\r\n", max(0, seen - 3))
-            if end < 0:
-                if len(self._buffer) > MAX_RESPONSE_HEAD:
-                    raise RemoteProtocolError(
-                        f"the head of a Runtime API response is over {MAX_RESPONSE_HEAD} bytes"
-                    )
+    def _read_head(self, data: bytes) -> bytes:
+        """Take `data` in until the head is whole; returns what follows it."""
+        if self._buffer:
+            # A line end that is cut in two is in the last bytes of what was seen.
+            seen = max(0, len(self._buffer) - 3)
+            self._buffer += data
+            if self._buffer.find(b"\r\n\r\n", seen) < 0:
+                self._check_length(len(self._buffer))
                 return b""
-            lines = self._buffer[:end].decode("utf-8", "replace").split("\r\n")
-            del self._buffer[: end + 4]
+            data = bytes(self._buffer)
+            self._buffer.clear()
+        while True:
+            end = data.find(b"\r\n\r\n")
+            if end < 0:
+                self._check_length(len(data))
+                self._buffer += data
+                return b""
+            lines = data[:end].decode("utf-8", "replace").split("\r\n")
+            data = data[end + 4 :]
             status = _status(lines[0])
             if status >= 200:
                 break
-            seen = 0
-        rest = bytes(self._buffer)
         del lines[0]
         headers: dict[str, str] = {}
         for line in lines:
@@ -245,18 +249,21 @@ class ResponseReader:
             if not length.isdecimal() or len(length) > _MAX_DIGITS:
                 raise RemoteProtocolError(f"expected a length, found {length[:40]!r}")
             self._length = int(length)
-        return rest
+        return data
+
+    def _check_length(self, length: int) -> None:
+        if length > MAX_RESPONSE_HEAD:
+            raise RemoteProtocolError(
+                f"the head of a Runtime API response is over {MAX_RESPONSE_HEAD} bytes"
+            )
 
 
 def _status(line: str) -> int:
-    parts = line.split(" ", 2)
-    if (
-        len(parts) < 2
-        or not parts[0].startswith("HTTP/1.")
-        or not (parts[1].isdecimal() and len(parts[1]) == 3)
-    ):
+    version, _, rest = line.partition(" ")
+    code = rest.partition(" ")[0]
+    if not (version.startswith("HTTP/1.") and code.isdecimal() and len(code) == 3):
         raise RemoteProtocolError(f"expected an HTTP/1.1 status line, found {line[:80]!r}")
-    return int(parts[1])
+    return int(code)
 
 
 def _one_line(value: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import LocalProtocolError
-from .chunked import LAST_CHUNK, chunk
+from .chunked import CRLF, LAST_CHUNK, chunk
 from .response_states import Event, State, next_state
 from .runtime_api import RuntimeApiRequests
 from .trailers import error_trailers
@@ -50,10 +50,10 @@ class StreamedResponseWriter:
             next_state(self.state, Event.BODY)
         return chunk(data)
 
-    def end(self) -> list[bytes]:
+    def end(self) -> tuple[bytes, ...]:
         """The end of a response that is whole."""
         self.state = next_state(self.state, Event.END)
-        return [LAST_CHUNK, b"\r\n"]
+        return (LAST_CHUNK + CRLF,)
 
     def failure(self, error_type: str, message: str, stack_trace: Iterable[str]) -> list[bytes]:
         """The end of a response that failed after its head."""
