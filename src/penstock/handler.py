@@ -348,7 +348,7 @@ async def _answer_with_async_generator(
                 if isinstance(item, Prelude):
                     take_prelude(stream, item)
                 else:
-                    await stream.write(item)
+                    await stream._write(item)
             except Exception as exc:
                 item = await items.athrow(exc)
             else:

@@ -292,7 +292,7 @@ class AsyncResponseStream(_Stream):
         The bytes leave within this call, also when the code after it blocks the loop.
         """
         self._calls += 1
-        self._not_begun[self._calls] = call = self._write(self._calls, data)
+        self._not_begun[self._calls] = call = self._write(data, self._calls)
         return call
 
     def _to_be_awaited(
@@ -303,8 +303,10 @@ class AsyncResponseStream(_Stream):
         self._not_begun[self._calls] = coroutine = make(self._calls)
         return coroutine
 
-    async def _write(self, number: int, data: Writable) -> int:
-        self._not_begun.pop(number, None)
+    async def _write(self, data: Writable, number: int = 0) -> int:
+        """What `write` returns; without a number for who awaits it at once."""
+        if number:
+            self._not_begun.pop(number, None)
         chunk = data if type(data) is bytes else encoded(data)
         if self._guard is not None:
             self._guard.check()
