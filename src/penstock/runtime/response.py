@@ -135,7 +135,9 @@ class BlockingSink:
         """Send one chunk."""
         with self._sending:
             try:
-                self._connection.send(self._writer.body(data))
+                rest = self._connection.send_ready(self._writer.body(data))
+                if rest:
+                    self._connection.send(rest)
             except OSError as exc:
                 raise self._response._broken(exc) from exc
 

@@ -12,6 +12,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+# Looking up a member of an enumeration takes longer than making a chunk.
+_STREAMING = State.STREAMING
+
 
 class StreamedResponseWriter:
     """Turns the moves of one response into buffers to send.
@@ -46,7 +49,7 @@ class StreamedResponseWriter:
 
     def body(self, data: bytes) -> tuple[bytes, ...]:
         """One chunk; `data` must not be empty."""
-        if self.state is not State.STREAMING:
+        if self.state is not _STREAMING:
             next_state(self.state, Event.BODY)
         return chunk(data)
 
