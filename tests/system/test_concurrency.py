@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import penstock
 from tests.runtime.recorder import Recorded, RuntimeApiRecorder
 from tests.tools import wait_for
 
@@ -22,6 +23,13 @@ from penstock import streamify_response
 current = contextvars.ContextVar("current", default="nobody")
 """
 
+ENTRY_POINT = (sys.executable, "-m", "penstock.runtime", "app.handler")
+EXEC_WRAPPER = (
+    str(Path(penstock.__file__).parent / "runtime/exec-wrapper"),
+    sys.executable,
+    "/var/runtime/bootstrap.py",
+)
+
 Run = Callable[..., tuple[list[Recorded], str]]
 
 
@@ -31,7 +39,9 @@ def run(tmp_path: Path) -> Iterator[Run]:
     recorders = []
     processes = []
 
-    def run(source: str, count: int = 8, concurrency: int = 8) -> tuple[list[Recorded], str]:
+    def run(
+        source: str, count: int = 8, concurrency: int = 8, command: tuple[str, ...] = ENTRY_POINT
+    ) -> tuple[list[Recorded], str]:
         (tmp_path / "app.py").write_text(PREAMBLE + textwrap.dedent(source))
         events = [json.dumps({"number": number}).encode() for number in range(count)]
         recorder = RuntimeApiRecorder(events)
@@ -42,12 +52,13 @@ def run(tmp_path: Path) -> Iterator[Run]:
             "AWS_LAMBDA_MAX_CONCURRENCY": str(concurrency),
             "AWS_LAMBDA_LOG_FORMAT": "JSON",
             "LAMBDA_TASK_ROOT": str(tmp_path),
+            "_HANDLER": "app.handler",
         }
         environment.pop("_X_AMZN_TRACE_ID", None)
         log = tmp_path / "log"
         with log.open("w") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "penstock.runtime", "app.handler"],
+                command,
                 env=environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -94,8 +105,9 @@ async def handler(event, response_stream, context):
 """
 
 
-def test_async_handlers_overlap_on_one_loop_each_with_variables_of_its_own(run: Run):
-    posts, log = run(ASYNC, count=24)
+@pytest.mark.parametrize("command", [ENTRY_POINT, EXEC_WRAPPER], ids=["entry point", "wrapper"])
+def test_async_handlers_overlap_on_one_loop_each_with_variables_of_its_own(run: Run, command):
+    posts, log = run(ASYNC, count=24, command=command)
 
     assert len({own_id(post) for post in posts}) == 24
     for post in posts:

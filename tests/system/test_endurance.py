@@ -146,7 +146,7 @@ OWN, TAKEOVER = "penstock.runtime", "awslambdaric"
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
 @pytest.mark.parametrize(
     ("runtime", "handler"),
-    [(OWN, "plain"), (OWN, "awaited"), (OWN, "joined"), (TAKEOVER, "plain")],
+    [(OWN, "plain"), (OWN, "awaited"), (OWN, "joined"), (TAKEOVER, "plain"), (TAKEOVER, "awaited")],
 )
 def test_memory_descriptors_and_connections_stay_the_same(runtime, handler, tmp_path):
     (tmp_path / "app.py").write_text(SOURCE)
