@@ -11,7 +11,7 @@ import pytest
 
 from penstock import pipeline, streamify_response
 from penstock.deadline import DeadlineGuard
-from penstock.errors import DeadlineApproaching, HandlerShapeError
+from penstock.errors import DeadlineApproaching
 from penstock.testing import run
 
 # The other method of pytest-timeout uses the signal that the guard wants.
@@ -291,7 +291,7 @@ def test_the_clock_is_an_argument():
 
 @pytest.mark.parametrize("margin", [0, -1, 1.5, "500", True])
 def test_a_margin_is_a_number_of_milliseconds(margin):
-    with pytest.raises(HandlerShapeError, match="deadline_margin_ms is a number"):
+    with pytest.raises(ValueError, match="deadline_margin_ms is a number"):
 
         @streamify_response(deadline_margin_ms=margin)
         def handler(event, context):
@@ -306,3 +306,11 @@ def test_the_handler_of_someone_cancelling_is_cancelled():
 
     with pytest.raises(asyncio.CancelledError, match="by hand"):
         run(handler, context=Hurried(60_000))
+
+
+def test_a_margin_longer_than_all_the_time_there_was_is_said():
+    guard = DeadlineGuard(Hurried(-500), MARGIN_MS)
+
+    assert str(guard.approaching()).endswith(
+        "(deadline_margin_ms is 1000, and there were 500 from its start)"
+    )

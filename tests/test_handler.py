@@ -1138,7 +1138,12 @@ def log_of(program, **environment):
 def test_a_buffered_answer_in_lambda_is_logged_once():
     assert log_of(FALLS_BACK_TWICE, AWS_LAMBDA_RUNTIME_API="127.0.0.1:9001") == (
         "this runtime client does not stream, so the response is sent buffered; "
-        "start the function with `python -m penstock.runtime` to stream it\n"
+        "Penstock's own runtime does: set AWS_LAMBDA_EXEC_WRAPPER to its wrapper, or start "
+        "`python -m penstock.runtime`\n"
+    )
+    off = {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001", "PENSTOCK_TAKEOVER": "off"}
+    assert log_of(FALLS_BACK_TWICE, **off) == (
+        "PENSTOCK_TAKEOVER is off, so the response is sent buffered\n"
     )
 
 
@@ -1202,3 +1207,12 @@ def test_a_decorator_inside_that_takes_only_event_and_context_is_named():
         "logged.<locals>.wrapper, which does not take what a handler that streams is given; "
         "put @streamify_response below that decorator, innermost"
     )
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_a_context_in_the_stream_s_place_is_refused(kind):
+    names: dict = {}
+    exec(f"{kind} handler(event, context, response_stream): pass", names)
+
+    with pytest.raises(HandlerShapeError, match="the stream is the second argument"):
+        streamify_response(names["handler"])

@@ -137,10 +137,15 @@ def note_fallback() -> None:
     if "AWS_LAMBDA_RUNTIME_API" in os.environ:
         import logging
 
-        logging.getLogger("penstock").warning(
-            "this runtime client does not stream, so the response is sent buffered; "
-            "start the function with `python -m penstock.runtime` to stream it"
-        )
+        if os.environ.get("PENSTOCK_TAKEOVER") == "off":
+            words = "PENSTOCK_TAKEOVER is off, so the response is sent buffered"
+        else:
+            words = (
+                "this runtime client does not stream, so the response is sent buffered; "
+                "Penstock's own runtime does: set AWS_LAMBDA_EXEC_WRAPPER to its wrapper, or "
+                "start `python -m penstock.runtime`"
+            )
+        logging.getLogger("penstock").warning(words)
 
 
 def _as_text(body: bytes, headers: dict[str, str]) -> tuple[str, bool]:

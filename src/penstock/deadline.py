@@ -16,7 +16,7 @@ from __future__ import annotations
 from functools import wraps
 from time import monotonic
 
-from .errors import DeadlineApproaching, HandlerShapeError
+from .errors import DeadlineApproaching
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _AGAIN_SECONDS = 0.005
 def guarded(handler: Any, shape: str, margin_ms: int) -> Any:
     """The handler, of one of the four shapes, with the guard around each call of it."""
     if isinstance(margin_ms, bool) or not isinstance(margin_ms, int) or margin_ms <= 0:
-        raise HandlerShapeError(
+        raise ValueError(
             f"deadline_margin_ms is a number of milliseconds above 0, not {margin_ms!r}"
         )
     ways: dict[str, Callable[[Any, int], Any]] = {
@@ -50,13 +50,17 @@ class DeadlineGuard:
         self._context = context
         self._margin_ms = margin_ms
         self._now = now
-        left_ms: int = context.get_remaining_time_in_millis()
-        self._due_at = now() + (left_ms - margin_ms) / 1000
+        self._left_ms: int = context.get_remaining_time_in_millis()
+        self._due_at: float = now() + (self._left_ms - margin_ms) / 1000
         self.raised = False
 
     def seconds_left(self) -> float:
         """Until the time has come; below 0 when it has."""
         return self._due_at - self._now()
+
+    @property
+    def _is_too_long(self) -> bool:
+        return self._margin_ms >= self._left_ms
 
     def is_due(self) -> bool:
         """Whether the time has come and nobody has heard of it."""
@@ -72,7 +76,8 @@ class DeadlineGuard:
         self.raised = True
         return DeadlineApproaching(
             f"{self._context.get_remaining_time_in_millis()} ms are left before Lambda ends "
-            f"this invocation (deadline_margin_ms is {self._margin_ms})"
+            f"this invocation (deadline_margin_ms is {self._margin_ms}"
+            + (f", and there were {self._left_ms} from its start)" if self._is_too_long else ")")
         )
 
 

@@ -169,6 +169,11 @@ def _shape_of(handler: Any) -> str:
     if flags & _GENERATOR and takes(handler, 2):
         return "generator"
     if not flags & (_GENERATOR | _ASYNC_GENERATOR) and takes(handler, 3):
+        if is_plain and code.co_varnames[1] == "context":
+            raise HandlerShapeError(
+                f"{_name_of(handler)} takes the context second; the stream is the second "
+                f"argument, the context the third:\n{_SHAPES}"
+            )
         return "coroutine" if flags & _COROUTINE else "function"
     kind = (
         "an async generator"

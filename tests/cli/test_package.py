@@ -336,10 +336,12 @@ def test_it_needs_to_know_what_to_pack(folder, capsys):
 def test_folders_that_are_not_there_or_empty(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     (tmp_path / "empty").mkdir()
-    for name in ("nowhere", "file"):
-        assert refusal(capsys, tmp_path / name) == (
-            f"there is no folder {tmp_path / name} (looked from {Path.cwd()})"
-        )
+    assert refusal(capsys, tmp_path / "nowhere") == (
+        f"there is no folder {tmp_path / 'nowhere'} (looked from {Path.cwd()})"
+    )
+    assert refusal(capsys, tmp_path / "file") == (
+        f"{tmp_path / 'file'} is a file; name the folder it is in"
+    )
     assert refusal(capsys, tmp_path / "empty") == (
         f"{tmp_path / 'empty'} is empty: there is nothing to pack"
     )

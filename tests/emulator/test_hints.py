@@ -21,7 +21,7 @@ MISTAKES = {
     "the arguments in another order": (
         (
             "@streamify_response\n"
-            "def handler(event, context, response_stream):\n    response_stream.write('x')"
+            "def handler(event, ctx, response_stream):\n    response_stream.write('x')"
         ),
         "the second argument of a handler is the stream, the third the context",
     ),

@@ -97,5 +97,7 @@ def test_a_runtime_api_that_is_not_there_is_said(tmp_path):
     run = Client("penstock", tmp_path, "app.handler", [], address=address).wait()
 
     assert run.status == 1
-    assert run.stderr.startswith(f"penstock.runtime: the Runtime API at {address} gives no more ")
+    assert run.stderr.startswith(
+        f"penstock.runtime: the Runtime API at {address} cannot be reached: "
+    )
     assert "refused" in run.stderr

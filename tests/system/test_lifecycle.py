@@ -379,3 +379,25 @@ post.sendall((
 post.close()
 time.sleep(60)
 """
+
+
+@pytest.mark.parametrize("runtime", ["penstock.runtime", "awslambdaric"])
+def test_snapstart_s_hooks_run_around_a_restore_that_comes_at_once(runtime, serve):
+    function = serve(
+        """
+        from snapshot_restore_py import register_after_restore, register_before_snapshot
+
+        register_before_snapshot(print, "before the snapshot")
+        register_after_restore(print, "after the restore")
+
+        @streamify_response
+        def handler(event, context):
+            yield "restored"
+        """,
+        command=(sys.executable, "-m", runtime, "app.handler"),
+        environment={"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"},
+    )
+    assert httpx.get(function.url).text == "restored"
+    log = function.wait_for_log("REPORT")
+    places = [log.index(words) for words in ("before the", "after the", "START")]
+    assert places == sorted(places)

@@ -11,6 +11,8 @@ from .. import __version__
 from ..errors import EmulatorError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..emulator.emulator import Emulator
 
 _DESCRIPTION = """\
@@ -88,7 +90,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         metavar="ORIGIN",
         help="let pages of this origin call the function, e.g. http://localhost:5173 (repeatable)",
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -153,7 +155,15 @@ penstock {__version__}: {function.name} ({function.handler}), {function.invoke_m
 
 A changed Python file in {function.folder} takes effect with the next call.
 Ctrl-C stops it.
-{_warning(emulator.host)}"""
+{_warning(emulator.host)}{_wrapper_warning(function.environment)}"""
+
+
+def _wrapper_warning(environment: Mapping[str, str]) -> str:
+    if "AWS_LAMBDA_EXEC_WRAPPER" not in environment:
+        return ""
+    return """
+AWS_LAMBDA_EXEC_WRAPPER is not heeded here: the function runs on Penstock's own runtime.
+"""
 
 
 def _warning(host: str) -> str:

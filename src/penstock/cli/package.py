@@ -62,7 +62,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         metavar="FILE",
         help="the zip file (default penstock-layer.zip or function.zip)",
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -76,6 +76,8 @@ def run(options: argparse.Namespace) -> int:
         return 0
     folder: Path = options.folder
     if not folder.is_dir():
+        if folder.exists():
+            raise PenstockError(f"{folder} is a file; name the folder it is in")
         raise PenstockError(f"there is no folder {folder} (looked from {Path.cwd()})")
     files = files_in(folder, leave_out=output.resolve())
     if not files:

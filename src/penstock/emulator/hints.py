@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
+import sys
 
 _DECORATE = "to stream, decorate it: @streamify_response above the handler"
+
+_INSTALL = (
+    f"the function runs on the Python that runs penstock, {sys.executable}: install the module "
+    "there, or serve a folder that `pip install --target` has filled"
+)
 
 # Parts of the texts of Python and of AWS's clients.
 _HINTS = (
     (r"Object of type (async_)?generator is not JSON", f"the handler is a generator; {_DECORATE}"),
     (r"Object of type coroutine is not JSON", f"the handler is an async def; {_DECORATE}"),
+    (r"Unable to import module .*No module named", _INSTALL),
     (
         r"missing 1 required positional argument: 'context'",
         f"the handler takes a response stream; {_DECORATE}",

@@ -60,6 +60,11 @@ class RuntimeApi:
             self._next(exchange)
         elif exchange.method == "POST" and path == wire.INIT_ERROR:
             self._init_error(exchange)
+        elif exchange.method == "GET" and path == wire.RESTORE_NEXT:
+            # No snapshot is taken here: the restore comes at once.
+            exchange.respond(200, _JSON, b"{}")
+        elif exchange.method == "POST" and path == wire.RESTORE_ERROR:
+            self._init_error(exchange)
         elif exchange.method == "POST" and path.startswith(_INVOCATION):
             request_id, _, action = path.removeprefix(_INVOCATION).partition("/")
             invocation = self._environment.invocation

@@ -39,6 +39,8 @@ class RuntimeApiClient:
         self._user_agent = user_agent
         self._connect = connect
         self._kept: BlockingConnection | None = None
+        #: How many have been opened.
+        self.connections = 0
 
     def another(self) -> RuntimeApiClient:
         """A client of the same Runtime API with a connection of its own."""
@@ -106,7 +108,10 @@ class RuntimeApiClient:
         To be given back with `keep` when it is clean, or closed.
         """
         connection, self._kept = self._kept, None
-        return connection if connection is not None else self._connect(self._address)
+        if connection is None:
+            connection = self._connect(self._address)
+            self.connections += 1
+        return connection
 
     def drop_stale(self) -> None:
         """Let go of a kept connection that the other side has closed while it was idle.

@@ -24,11 +24,15 @@ USAGE = """\
 usage: python -m penstock.runtime [module.handler]
 
 Runs a function under a Lambda Runtime API, as the entry point of a container image or
-of a custom runtime. Without an argument the handler is the variable _HANDLER.
+of a custom runtime.
 
   AWS_LAMBDA_RUNTIME_API   host:port of the Runtime API (Lambda sets it)
+  _HANDLER                 the handler, where the command line names none
   LAMBDA_TASK_ROOT         folder of the code, put in front of sys.path; layers in /opt
                            follow if it is /var/task (Lambda sets it)
+  AWS_LAMBDA_LOG_FORMAT, AWS_LAMBDA_LOG_LEVEL, AWS_LAMBDA_MAX_CONCURRENCY,
+  AWS_LAMBDA_INITIALIZATION_TYPE (Lambda sets them), PENSTOCK_LOG_STREAMS
+                           as docs/reference/environment.md says
 
 To run a function on your own machine use `penstock dev app.py:handler` instead.
 """
@@ -46,6 +50,12 @@ def main(arguments: Sequence[str]) -> int:
         missing = "AWS_LAMBDA_RUNTIME_API" if is_named else "a handler"
         problem = "too many arguments" if len(arguments) > 1 else f"{missing} is missing"
         print(f"penstock.runtime: {problem}\n\n{USAGE}", end="", file=sys.stderr)
+        return 2
+    if "/" in address:
+        print(
+            f"penstock.runtime: AWS_LAMBDA_RUNTIME_API is host:port only, not {address}",
+            file=sys.stderr,
+        )
         return 2
     # OpenTelemetry finds the handler by it; the entry point of AWS's images sets it, too.
     os.environ["_HANDLER"] = name
@@ -73,10 +83,8 @@ def main(arguments: Sequence[str]) -> int:
             return serve_concurrently(handler, api.another, log)
         serve(handler, api, log)
     except (OSError, PenstockError) as exc:
-        print(
-            f"penstock.runtime: the Runtime API at {address} gives no more work: {exc}",
-            file=sys.stderr,
-        )
+        what = "cannot be reached" if api.connections == 0 else "gives no more work"
+        print(f"penstock.runtime: the Runtime API at {address} {what}: {exc}", file=sys.stderr)
         return 1
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import sys
 
 if __name__ == "__main__":
+    if sys.version_info < (3, 11):  # noqa: UP036 (called python3, it may be any)
+        sys.exit(f"penstock exec-wrapper: Penstock needs Python 3.11 or newer, not {sys.version}")
     # In place of this file's folder, which Python has put there, for one import: all parts
     # of the package are found through the package.
     package = __file__.rpartition("/")[0].rpartition("/")[0]
