@@ -18,6 +18,10 @@ PAGES = sorted(
     for pattern in ("*.md", "docs/**/*.md", "benchmarks/*.md", "examples/**/README.md")
     for page in ROOT.glob(pattern)
 )
+SOURCE = ROOT / "src/penstock"
+VARIABLE = re.compile(
+    r"\b(?:(?:PENSTOCK|AWS_LAMBDA|_LAMBDA|_X)_[A-Z_]*[A-Z]|LAMBDA_TASK_ROOT|_HANDLER)\b"
+)
 BLOCK = re.compile(r"^```python(?P<options>[^\n]*)\n(?P<code>.*?)^```", re.M | re.S)
 
 
@@ -51,11 +55,19 @@ def test_python_in_the_docs_runs(page, tmp_path, monkeypatch):
         assert done.returncode == 0, done.stdout
 
 
+def anchors(page: Path) -> set[str]:
+    """What links can say after `#`, as GitHub makes it of headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+    for target, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", page.read_text()):
         if not target.startswith(("http://", "https://")):
-            assert (page.parent / target).exists(), target
+            there = page.parent / target if target else page
+            assert there.exists(), target
+            assert not anchor or anchor in anchors(there), f"{target}#{anchor}"
 
 
 def test_every_option_of_dev_is_in_its_page():
@@ -67,6 +79,14 @@ def test_every_option_of_dev_is_in_its_page():
         for option in action.option_strings:
             if option not in ("-h", "--help"):
                 assert f"`{option} " in page
+
+
+def test_every_variable_that_penstock_knows_is_in_their_page():
+    files = [*SOURCE.rglob("*.py"), SOURCE / "runtime/exec-wrapper"]
+    names = {name for file in files for name in VARIABLE.findall(file.read_text())}
+    assert {"PENSTOCK_LOG_STREAMS", "PENSTOCK_NEXT_WRAPPER", "_X_AMZN_TRACE_ID"} < names
+    page = (ROOT / "docs/reference/environment.md").read_text()
+    assert {name for name in names if f"`{name}`" not in page} == set()
 
 
 def test_the_first_example_is_the_one_in_the_readme():

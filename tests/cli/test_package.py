@@ -155,7 +155,8 @@ def test_it_prints_size_digest_and_what_to_do_next(tmp_path, monkeypatch, capsys
     printed = capsys.readouterr().out
     assert printed.startswith(f"penstock-layer.zip: {len(data):,} bytes\n")
     assert f"sha256 {hashlib.sha256(data).hexdigest()}\n" in printed
-    assert "AWS_LAMBDA_EXEC_WRAPPER=/opt/penstock-exec-wrapper\n" in printed
+    assert "That is all for python3.11 and newer: handlers stream under AWS's client." in printed
+    assert printed.endswith("\n\n  AWS_LAMBDA_EXEC_WRAPPER=/opt/penstock-exec-wrapper\n")
     assert os.listdir() == ["penstock-layer.zip"]
 
 
@@ -316,7 +317,7 @@ def test_a_function_without_penstock_gets_a_hint(folder, tmp_path, capsys):
     assert "Penstock is not in it" not in capsys.readouterr().out
     shutil.rmtree(folder / "penstock")
     made(tmp_path / "function.zip", folder)
-    assert f"pip install --target {folder} penstock\n" in capsys.readouterr().out
+    assert f"pip install --target {folder} penstock-lambda\n" in capsys.readouterr().out
 
 
 # What cannot be.

@@ -25,7 +25,7 @@ PACKAGE = (
 COMMANDS = {
     "sam": ["sam validate --lint", "sam build"],
     "cdk": [*BUILD, "cdk synth --quiet"],
-    "serverless": [*BUILD, "python3 -m zipfile -c function.zip build/.", "osls package"],
+    "serverless": [*BUILD, "penstock package build -o function.zip", "osls package"],
     "cloudformation": [*BUILD, PACKAGE],
 }
 

@@ -116,7 +116,7 @@ def _start(options: argparse.Namespace) -> Emulator:
             raise
         raise EmulatorError(
             f"the emulator needs {exc.name}, which is not installed; "
-            "install it with: pip install 'penstock[local]'"
+            "install the extra: pip install 'penstock-lambda[local]', or, in a clone, '.[local]'"
         ) from exc
     function = function_from_target(
         options.target,
@@ -155,7 +155,7 @@ penstock {__version__}: {function.name} ({function.handler}), {function.invoke_m
 
 A changed Python file in {function.folder} takes effect with the next call.
 Ctrl-C stops it.
-{_warning(emulator.host)}{_wrapper_warning(function.environment)}"""
+{_warning(emulator.host)}{_wrapper_warning({**function.inherited, **function.environment})}"""
 
 
 def _wrapper_warning(environment: Mapping[str, str]) -> str:

@@ -34,8 +34,8 @@ examples:
   penstock package --layer -o build/layer.zip
   penstock package app -o function.zip            the folder app, with all that is in it
 
-a folder with dependencies is made by, for example:
-  pip install --target app penstock
+a folder with dependencies, penstock-lambda among them, is made by, for example:
+  pip install --target app -r requirements.txt
 """
 
 
@@ -87,7 +87,8 @@ def run(options: argparse.Namespace) -> int:
     if not any(name == "penstock/__init__.py" for name, *_ in files):
         print(
             "\nPenstock is not in it. Give the function the layer (penstock package --layer), "
-            f"or pack again after\n\n  pip install --target {shlex.quote(str(folder))} penstock"
+            "or pack again after\n\n"
+            f"  pip install --target {shlex.quote(str(folder))} penstock-lambda"
         )
     return 0
 
@@ -140,8 +141,8 @@ Publish it, in each Region where it is used:
   aws lambda publish-layer-version --layer-name penstock --license-info Apache-2.0 \\
       --zip-file {_fileb(output)}
 
-A python3.x function streams with this layer alone. For Penstock's own runtime in place of
-AWS's set this variable of the function, too:
+That is all for python3.11 and newer: handlers stream under AWS's client. Only if you want
+Penstock's own runtime instead, set:
 
   AWS_LAMBDA_EXEC_WRAPPER=/opt/{WRAPPER}"""
 
