@@ -187,3 +187,42 @@ def test_nothing_else_can_be_joined(shape):
 
     with pytest.raises(HandlerShapeError, match="join_ready is for async generators"):
         streamify_response(locals()[shape], join_ready=True)
+
+
+class Reluctant(Broken):
+    """A response that takes nothing until it is told to."""
+
+    def __init__(self):
+        self.sent = []
+        self.takes = asyncio.Event()
+
+    async def send(self, data):
+        await self.takes.wait()
+        self.sent.append(data)
+
+    async def end(self):
+        self.sent.append("end")
+
+
+def test_what_could_not_leave_in_time_is_sent_later_and_not_lost():
+    responder = Reluctant()
+
+    @streamify_response(join_ready=True)
+    async def handler(event, context):
+        yield "one "
+        yield "two "
+        try:
+            async with asyncio.timeout(0):
+                await asyncio.sleep(3600)
+        except TimeoutError:
+            responder.takes.set()
+        yield "three"
+
+    token = current_responder.set(responder)
+    try:
+        handler({}, None)
+    finally:
+        current_responder.reset(token)
+
+    assert b"".join(responder.sent[:-1]) == b"two three"
+    assert responder.sent[-1] == "end"

@@ -5,14 +5,16 @@ shortly before can still say so in its stream and end it.
 
 It is raised once, and only where the handler can deal with it:
 
-- in async handlers at what they await when the time comes, or at their next write;
-- in others on the main thread wherever they are, through a timer signal, except in the
-  middle of a write, which first comes to its end;
+- in async handlers at what they await when the time comes, or at a write;
+- in others on the main thread wherever they are, through a timer signal;
 - on other threads, where nothing may be raised from outside, at the next write or `yield`.
+
+A write that has begun comes to its end first: half a chunk cannot be taken back.
 """
 
 from __future__ import annotations
 
+from _thread import get_ident
 from functools import wraps
 from time import monotonic
 
@@ -20,12 +22,15 @@ from .errors import DeadlineApproaching
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    import asyncio
+    from collections.abc import Callable, Coroutine, Generator, Iterator
     from types import FrameType
     from typing import Any
 
 # How often a signal that came in the middle of a write comes again.
 _AGAIN_SECONDS = 0.005
+
+_NEVER = float("inf")
 
 
 def guarded(handler: Any, shape: str, margin_ms: int) -> Any:
@@ -44,51 +49,54 @@ def guarded(handler: Any, shape: str, margin_ms: int) -> Any:
 
 
 class DeadlineGuard:
-    """Knows when the time has come, and has raised it or not."""
+    """Knows when the time has come, and has raised it or not.
+
+    Off Lambda, where the context does not say how much is left, it never comes.
+    """
 
     def __init__(self, context: Any, margin_ms: int, now: Callable[[], float] = monotonic) -> None:
         self._context = context
         self._margin_ms = margin_ms
         self._now = now
-        self._left_ms: int = context.get_remaining_time_in_millis()
+        remaining = getattr(context, "get_remaining_time_in_millis", None)
+        self._left_ms: float = _NEVER if remaining is None else remaining()
         self._due_at: float = now() + (self._left_ms - margin_ms) / 1000
         self.raised = False
+        #: The thread or task that runs the handler, and whether it is in a write.
+        self.owner: object = None
+        self.writing = False
 
     def seconds_left(self) -> float:
         """Until the time has come; below 0 when it has."""
         return self._due_at - self._now()
 
-    @property
-    def _is_too_long(self) -> bool:
-        return self._margin_ms >= self._left_ms
-
-    def is_due(self) -> bool:
-        """Whether the time has come and nobody has heard of it."""
-        return not self.raised and self.seconds_left() <= 0
-
     def check(self) -> None:
         """Raise if the time has come: once."""
-        if self.is_due():
+        if not self.raised and self.seconds_left() <= 0:
             raise self.approaching()
 
-    def approaching(self) -> DeadlineApproaching:
+    def approaching(self, kind: type[DeadlineApproaching] = DeadlineApproaching) -> Exception:
         """What to raise, which then is raised."""
         self.raised = True
-        return DeadlineApproaching(
+        late = f", and there were {self._left_ms} from its start"
+        return kind(
             f"{self._context.get_remaining_time_in_millis()} ms are left before Lambda ends "
             f"this invocation (deadline_margin_ms is {self._margin_ms}"
-            + (f", and there were {self._left_ms} from its start)" if self._is_too_long else ")")
+            f"{late if self._margin_ms >= self._left_ms else ''})"
         )
 
 
 def _guarded_function(handler: Any, margin_ms: int) -> Any:
     def call(event: Any, stream: Any, context: Any) -> Any:
-        stream._guard = guard = DeadlineGuard(context, margin_ms)
+        guard = DeadlineGuard(context, margin_ms)
+        guard.owner = get_ident()
+        stream._guard, sink = guard, stream._sink
+        stream._sink = _HeldSink(sink, guard)
         try:
             with _Timer(guard):
                 return handler(event, stream, context)
         finally:
-            stream._guard = None
+            stream._guard, stream._sink = None, sink
 
     return call
 
@@ -121,11 +129,16 @@ def _guarded_generator(handler: Any, margin_ms: int) -> Any:
 
 def _guarded_coroutine(handler: Any, margin_ms: int) -> Any:
     async def call(event: Any, stream: Any, context: Any) -> Any:
-        stream._guard = guard = DeadlineGuard(context, margin_ms)
+        from asyncio import current_task
+
+        guard = DeadlineGuard(context, margin_ms)
+        guard.owner = current_task()
+        stream._guard, sink = guard, stream._sink
+        stream._sink = _HeldAsyncSink(sink, guard)
         try:
             return await _Driven(handler(event, stream, context), guard)
         finally:
-            stream._guard = None
+            stream._guard, stream._sink = None, sink
 
     return call
 
@@ -154,6 +167,74 @@ def _guarded_async_generator(handler: Any, margin_ms: int) -> Any:
     return items
 
 
+class _HeldSink:
+    """A sink in whose calls nothing is raised from outside."""
+
+    def __init__(self, sink: Any, guard: DeadlineGuard) -> None:
+        self._sink = sink
+        self._guard = guard
+
+    def begin(self, content_type: str, chunks: list[bytes]) -> None:
+        self._call(self._sink.begin, content_type, chunks)
+        self._guard.check()
+
+    def send(self, data: bytes) -> None:
+        self._call(self._sink.send, data)
+        self._guard.check()
+
+    def end(self) -> None:
+        self._call(self._sink.end)
+
+    def fail(self, error: BaseException) -> None:
+        self._call(self._sink.fail, error)
+
+    def _call(self, call: Callable[..., None], *arguments: Any) -> None:
+        guard = self._guard
+        if get_ident() != guard.owner:
+            call(*arguments)
+            return
+        guard.writing = True
+        try:
+            call(*arguments)
+        finally:
+            guard.writing = False
+
+
+class _HeldAsyncSink:
+    """The same for a sink that is awaited."""
+
+    def __init__(self, sink: Any, guard: DeadlineGuard) -> None:
+        self._sink = sink
+        self._guard = guard
+
+    async def begin(self, content_type: str, chunks: list[bytes]) -> None:
+        await self._call(self._sink.begin(content_type, chunks))
+        self._guard.check()
+
+    async def send(self, data: bytes) -> None:
+        await self._call(self._sink.send(data))
+        self._guard.check()
+
+    async def end(self) -> None:
+        await self._call(self._sink.end())
+
+    async def fail(self, error: BaseException) -> None:
+        await self._call(self._sink.fail(error))
+
+    async def _call(self, call: Coroutine[Any, Any, None]) -> None:
+        from asyncio import current_task
+
+        guard = self._guard
+        if current_task() is not guard.owner:
+            await call
+            return
+        guard.writing = True
+        try:
+            await call
+        finally:
+            guard.writing = False
+
+
 class _Timer:
     """Raises on the main thread by way of a signal, while the block runs; else does nothing.
 
@@ -168,8 +249,10 @@ class _Timer:
         import signal
         import threading
 
+        seconds = self._guard.seconds_left()
         if (
             self._guard.raised
+            or seconds == _NEVER
             or threading.current_thread() is not threading.main_thread()
             or signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL
         ):
@@ -177,14 +260,15 @@ class _Timer:
         self._is_set = True
         signal.signal(signal.SIGALRM, self._ring)
         # 0 would turn the timer off.
-        seconds = max(self._guard.seconds_left(), 1e-6)
-        signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN_SECONDS)
+        signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-6), _AGAIN_SECONDS)
 
     def __exit__(self, *exc_info: object) -> None:
         self._stop()
 
     def _ring(self, number: int, frame: FrameType | None) -> None:
-        if self._guard.raised or _is_in_penstock(frame):
+        # In this module nobody could catch it.
+        is_here = frame is not None and frame.f_globals is globals()
+        if self._guard.raised or self._guard.writing or is_here:
             return
         self._stop()
         raise self._guard.approaching()
@@ -194,32 +278,17 @@ class _Timer:
             import signal
 
             self._is_set = False
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
-
-
-_PENSTOCK = __name__.rpartition(".")[0] + "."
-_PIPELINES = _PENSTOCK + "pipelines"
-
-
-def _is_in_penstock(interrupted: FrameType | None) -> bool:
-    """Whether what was interrupted is work of Penstock's that has to come to its end."""
-    frame = interrupted
-    while frame is not None:
-        module = str(frame.f_globals.get("__name__", ""))
-        # `pipeline` does the handler's work: reading a file, say.
-        if module.startswith(_PENSTOCK) and module != _PIPELINES:
-            break
-        frame = frame.f_back
-    # Below the handler there is this module, which called it.
-    return frame is None or frame is interrupted or module != __name__
+            if signal.getsignal(signal.SIGALRM) == self._ring:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
 
 class _Driven:
     """Awaits a coroutine, or a step of an async generator, and raises in it when it is time.
 
-    As `asyncio.timeout` does it, by cancelling the task, which here is turned into
-    `DeadlineApproaching` before the handler sees it.
+    As `asyncio.timeout` does it, by cancelling the task. The handler sees an exception that
+    is both a `DeadlineApproaching` and a `CancelledError`, for whoever is awaited cleans up
+    on the latter only; a handler that lets it through has failed and was not cancelled.
     """
 
     def __init__(self, step: Any, guard: DeadlineGuard) -> None:
@@ -227,63 +296,87 @@ class _Driven:
         self._guard = guard
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        step, guard = self._step, self._guard
+        step = self._step
+        alarm = _Alarm(self._guard)
         move: Callable[..., Any] = step.send
         arguments: tuple[Any, ...] = (None,)
-        alarm: _Alarm | None = None
         try:
             while True:
                 pending = move(*arguments)
-                if alarm is None and not guard.raised:
-                    alarm = _Alarm(guard)
+                alarm.arm()
                 try:
                     sent = yield pending
                 except GeneratorExit:
                     step.close()
                     raise
                 except BaseException as exc:
-                    if alarm is not None and alarm.has_caused(exc):
-                        exc = guard.approaching()
-                    move, arguments = step.throw, (exc,)
+                    move, arguments = step.throw, (alarm.instead_of(exc),)
                 else:
+                    alarm.settle()
                     move, arguments = step.send, (sent,)
         except StopIteration as done:
             return done.value
+        except DeadlineApproaching as exc:
+            raise DeadlineApproaching(*exc.args).with_traceback(exc.__traceback__) from None
         finally:
-            if alarm is not None:
-                alarm.stop()
+            alarm.stop()
 
 
 class _Alarm:
-    """Cancels the task it was made in when the time has come."""
+    """Cancels the handler's task when the time has come, and owns up to it."""
 
     def __init__(self, guard: DeadlineGuard) -> None:
-        import asyncio
-
         self._guard = guard
-        self._task = asyncio.current_task()
+        self._task: asyncio.Task[Any] | None = None
+        self._call: asyncio.TimerHandle | None = None
         self._rang = False
-        loop = asyncio.get_running_loop()
-        self._call = loop.call_later(max(0.0, guard.seconds_left()), self._ring)
 
-    def has_caused(self, error: BaseException) -> bool:
-        """Whether `error` is the cancelling of this alarm and of nobody else."""
+    def arm(self) -> None:
+        """Ring when it is time, if that has not been heard; also again."""
+        seconds = self._guard.seconds_left()
+        if self._call is None and not self._guard.raised and seconds < _NEVER:
+            import asyncio
+
+            self._task = asyncio.current_task()
+            loop = asyncio.get_running_loop()
+            self._call = loop.call_later(max(0.0, seconds), self._ring)
+
+    def instead_of(self, error: BaseException) -> BaseException:
+        """What to raise for `error`: itself unless it is this alarm's doing alone."""
         import asyncio
 
-        if not self._rang or not isinstance(error, asyncio.CancelledError):
-            return False
+        if not self._rang:
+            return error
+        others = self.settle()
+        if others or not isinstance(error, asyncio.CancelledError):
+            return error
+        return self._guard.approaching(_cancelling())
+
+    def settle(self) -> int:
+        """Take the cancelling back. Returns how often others have cancelled."""
+        if not self._rang or self._task is None:
+            return 0
         self._rang = False
-        assert self._task is not None
-        return self._task.uncancel() == 0
+        return self._task.uncancel()
 
     def stop(self) -> None:
         """Ring no more."""
-        self._call.cancel()
-        if self._rang and self._task is not None:
-            self._rang = False
-            self._task.uncancel()
+        if self._call is not None:
+            self._call.cancel()
+        self.settle()
 
     def _ring(self) -> None:
-        if not self._guard.raised and self._task is not None:
+        self._call = None
+        # A write tells it by itself when it is done.
+        if self._task is not None and not self._guard.raised and not self._guard.writing:
             self._rang = True
             self._task.cancel()
+
+
+def _cancelling() -> type[DeadlineApproaching]:
+    import asyncio
+
+    class DeadlineApproachingInTask(DeadlineApproaching, asyncio.CancelledError):
+        pass
+
+    return DeadlineApproachingInTask

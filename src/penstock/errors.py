@@ -17,8 +17,8 @@
     ├── RuntimeApiError          the Runtime API answered with an error status
     └── EmulatorError            the emulator could not start or was asked the impossible
 
-Each also derives from the builtin that a caller would expect (`TypeError`, `ValueError`,
-`ConnectionError`), so code that knows nothing of Penstock can still handle it.
+Most also derive from the builtin that a caller would expect (`TypeError`, `ValueError`,
+`ConnectionError`), so code that knows nothing of Penstock can still handle them.
 """
 
 from __future__ import annotations
@@ -57,10 +57,11 @@ class PreludeError(PenstockError, ValueError):
     """The HTTP head of a streamed response holds something that cannot be sent."""
 
 
-class DeadlineApproaching(PenstockError, TimeoutError):
+class DeadlineApproaching(PenstockError):
     """The invocation is about to run out of time: end the response now.
 
     Raised once in a handler decorated with `streamify_response(deadline_margin_ms=...)`.
+    It is no `TimeoutError`: HTTP clients would take it for one of their own, and try again.
     """
 
 

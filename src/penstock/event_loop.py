@@ -47,9 +47,9 @@ def run(main: Coroutine[Any, Any, Result]) -> Result:
         return _run_shared(main, _shared)
     loop = _loop()
     task = _begun(loop, main)
-    if task.done() and not loop._ready:
+    if task.done() and _has_nothing_to_do(loop):
         return task.result()
-    # At least one turn, for what `main` has left to be done soon.
+    # At least one turn, for tasks of the background.
     return loop.run_until_complete(task)  # type: ignore[no-any-return]
 
 
@@ -59,8 +59,18 @@ def share() -> None:
     if _shared is None:
         _shared = asyncio.new_event_loop()
         threading.Thread(
-            target=_shared.run_forever, name="penstock-event-loop", daemon=True
+            target=_run_for_ever, args=(_shared,), name="penstock-event-loop", daemon=True
         ).start()
+
+
+def _run_for_ever(loop: asyncio.AbstractEventLoop) -> None:
+    while True:
+        try:
+            loop.run_forever()
+            return
+        except (SystemExit, KeyboardInterrupt):
+            # Of a task. Whoever awaits it hears of it; the loop is everybody's.
+            pass
 
 
 def _run_shared(main: Coroutine[Any, Any, Result], loop: asyncio.AbstractEventLoop) -> Result:
@@ -78,6 +88,14 @@ def _run_shared(main: Coroutine[Any, Any, Result], loop: asyncio.AbstractEventLo
     if error is not None:
         raise error
     return result[0]
+
+
+def _has_nothing_to_do(loop: Any) -> bool:
+    """Whether nothing is ready, no timer runs and no descriptor but its own is watched."""
+    plain = type(loop) is asyncio.SelectorEventLoop
+    inside: Any = loop
+    watched = inside._selector.get_map() if plain else ()
+    return plain and not inside._ready and not inside._scheduled and len(watched) <= 1
 
 
 def _begun(loop: Any, main: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from time import monotonic
 from types import coroutine
 
+from .errors import StreamBrokenError
 from .handler import is_failure, take_prelude
 from .messages import Prelude
 from .stream import AsyncResponseStream, encoded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Generator
+    from collections.abc import Generator
     from typing import Any
 
     from .stream import Responder
@@ -38,9 +39,9 @@ async def answer_joining(handler: Any, responder: Responder, event: Any, context
                 try:
                     pending = step.send(None)
                     if held:
-                        size = 0
                         try:
                             await _send(held, stream)
+                            size = 0
                         except BaseException as exc:
                             # Raised where the generator waits.
                             pending = step.throw(exc)
@@ -65,8 +66,8 @@ async def answer_joining(handler: Any, responder: Responder, event: Any, context
                     held.append(chunk)
                     size += len(chunk)
                     if size >= JOINED_BYTES or now - since >= JOINED_SECONDS:
-                        size = 0
                         await _send(held, stream)
+                        size = 0
             except Exception as exc:
                 step = items.athrow(exc).__await__()
             else:
@@ -78,8 +79,10 @@ async def answer_joining(handler: Any, responder: Responder, event: Any, context
         if is_failure(exc):
             try:
                 # It was yielded before what went wrong.
-                if held:
+                if held and not stream.ended:
                     await _send(held, stream)
+            except StreamBrokenError:
+                pass
             finally:
                 await stream._fail(exc)
         raise
@@ -87,11 +90,10 @@ async def answer_joining(handler: Any, responder: Responder, event: Any, context
         await items.aclose()
 
 
-def _send(held: list[bytes], stream: AsyncResponseStream) -> Coroutine[Any, Any, int]:
-    """Let out all that is held; to be awaited."""
-    data = b"".join(held)
+async def _send(held: list[bytes], stream: AsyncResponseStream) -> None:
+    """Let out all that is held. It stays held if it could not even begin to leave."""
+    await stream._write(b"".join(held))
     held.clear()
-    return stream._write(data)
 
 
 @coroutine

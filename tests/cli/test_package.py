@@ -355,7 +355,7 @@ def test_outputs_that_cannot_be_written(tmp_path, capsys):
     assert refusal(capsys, "--layer", "-o", tmp_path / "no/layer.zip") == (
         f"there is no folder {tmp_path / 'no'} for layer.zip"
     )
-    name = f"{'x' * 251}.zip"
+    name = f"{'x' * 252}.zip"
     assert refusal(capsys, "--layer", "-o", tmp_path / name).startswith(
         f"cannot make {tmp_path / name}: "
     )
@@ -385,3 +385,21 @@ def test_every_option_is_in_its_page():
     assert options == ["--layer", "-o", "--output"]
     for option in options:
         assert re.search(f"`{option}[` ]", page), option
+
+
+def test_links_in_a_circle_are_refused(tmp_path, capsys):
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/loop").symlink_to("loop")
+
+    assert str(tmp_path / "app/loop") in refusal(
+        capsys, tmp_path / "app", "-o", tmp_path / "function.zip"
+    )
+
+
+def test_what_a_killed_run_has_left_is_not_packed(tmp_path, capsys):
+    (tmp_path / "app.py").write_text("")
+    (tmp_path / ".x.penstock-part").write_text("half")
+
+    assert main(["package", str(tmp_path), "-o", str(tmp_path / "function.zip")]) == 0
+    assert zipfile.ZipFile(tmp_path / "function.zip").namelist() == ["app.py"]
+    assert not [path for path in tmp_path.iterdir() if path.name.endswith(".part")]

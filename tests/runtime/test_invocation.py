@@ -6,7 +6,7 @@ import pytest
 
 from penstock.errors import MarshalError, RemoteProtocolError
 from penstock.runtime.invocation import Invocation, LambdaContext
-from penstock.wire.runtime_api import ResponseReader
+from penstock.wire.runtime_api import Response, ResponseReader
 
 REQUEST_ID = "Lambda-Runtime-Aws-Request-Id: 8476a536"
 
@@ -265,3 +265,24 @@ def test_the_context_shows_everything(monkeypatch):
         "identity=CognitoIdentity([cognito_identity_id=None,cognito_identity_pool_id=None]),"
         "tenant_id=None])"
     )
+
+
+ID = {"lambda-runtime-aws-request-id": "r1"}
+
+
+@pytest.mark.parametrize("deadline", ["9" * 4500, "9" * 19, "soon", "-5", ""])
+def test_a_deadline_that_is_none_leaves_no_time(deadline):
+    invocation = Invocation.from_response(
+        Response(200, {**ID, "lambda-runtime-deadline-ms": deadline}, keeps_alive=True)
+    )
+
+    assert invocation.deadline_ms == 0
+
+
+@pytest.mark.parametrize("trace_id", ["Root=1\0", "Root=1\x7f", ""])
+def test_a_trace_id_that_no_environment_can_hold_is_none(trace_id):
+    invocation = Invocation.from_response(
+        Response(200, {**ID, "lambda-runtime-trace-id": trace_id}, keeps_alive=True)
+    )
+
+    assert invocation.trace_id is None

@@ -6,12 +6,16 @@ import contextlib
 import hashlib
 import os
 import stat
+import tempfile
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import PenstockError
+
+# Of a zip file that is being written.
+PART_SUFFIX = ".penstock-part"
 
 
 class Entry(NamedTuple):
@@ -32,23 +36,28 @@ def write_zip(output: Path, entries: Iterable[Entry], *, compressed: bool) -> st
         PenstockError: a file cannot be read or written, or has no name for a zip file.
     """
     kind = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
-    part = output.with_name(f"{output.name}.part")
+    part: Path | None = None
     try:
-        with zipfile.ZipFile(part, "w", kind) as archive:
+        # Hidden, so that one which a killed run has left is not packed by the next.
+        handle, name = tempfile.mkstemp(PART_SUFFIX, ".", output.parent)
+        part = Path(name)
+        with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w", kind) as archive:
             for entry in sorted(entries):
                 info = zipfile.ZipInfo(entry.name, (1980, 1, 1, 0, 0, 0))
                 info.create_system = 3  # Unix, for the modes to count
                 mode = 0o755 if entry.is_executable else 0o644
                 info.external_attr = (stat.S_IFREG | mode) << 16
                 archive.writestr(info, entry.file.read_bytes(), kind, compresslevel=6)
+        part.chmod(0o666 & ~_umask())
         os.replace(part, output)
     except OSError as exc:
         raise PenstockError(f"cannot make {output}: {exc}") from exc
     except UnicodeEncodeError as exc:
         raise PenstockError(f"the name {exc.object!r} is not UTF-8, as a zip file's is") from exc
     finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
+        if part is not None:
+            with contextlib.suppress(OSError):
+                part.unlink()
     return hashlib.sha256(output.read_bytes()).hexdigest()
 
 
@@ -70,7 +79,7 @@ def files_in(folder: Path, leave_out: Path) -> list[Entry]:
         for path in (here / name for name in names):
             if path.is_symlink():
                 _check_link(path, root)
-            if path == leave_out or path.name == ".git":
+            if path == leave_out or path.name == ".git" or path.name.endswith(PART_SUFFIX):
                 continue
             if not path.is_file():
                 raise PenstockError(f"{path} is no ordinary file, which is all that can be packed")
@@ -85,7 +94,10 @@ def _belongs(folder: Path) -> bool:
 
 
 def _check_link(link: Path, root: Path) -> None:
-    target = link.resolve()
+    try:
+        target = link.resolve()
+    except RuntimeError as exc:  # from Python 3.13 on it leads to itself, which is no file
+        raise PenstockError(f"{link} is a link that leads nowhere: {exc}") from exc
     if not target.is_relative_to(root):
         raise PenstockError(
             f"{link} is a link out of {root}, to {target}; put what it leads to in its place"
@@ -99,6 +111,12 @@ def _check_link(link: Path, root: Path) -> None:
 def _is_wrapper(name: str) -> bool:
     # SAM's build unpacks wheels without their modes, and Windows has none.
     return name.endswith("penstock/runtime/exec-wrapper")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def _refuse(error: OSError) -> None:

@@ -112,7 +112,11 @@ def layer_files() -> list[Entry]:
 
 
 def _output(path: Path) -> Path:
-    if path.is_dir():
+    try:
+        is_folder = path.is_dir()
+    except OSError as exc:
+        raise PenstockError(f"cannot make {path}: {exc}") from exc
+    if is_folder:
         raise PenstockError(f"{path} is a folder; -o takes the name of the zip file in it")
     if not path.parent.is_dir():
         raise PenstockError(f"there is no folder {path.parent} for {path.name}")
@@ -120,7 +124,10 @@ def _output(path: Path) -> Path:
 
 
 def _write(output: Path, files: list[Entry], *, compressed: bool) -> None:
-    size = sum(entry.file.stat().st_size for entry in files)
+    try:
+        size = sum(entry.file.stat().st_size for entry in files)
+    except OSError as exc:
+        raise PenstockError(f"cannot make {output}: {exc}") from exc
     if size > UNZIPPED:
         raise PenstockError(
             f"{size:,} bytes are too many: Lambda takes {UNZIPPED:,} (250 MB), with all layers "

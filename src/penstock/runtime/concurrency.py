@@ -24,7 +24,7 @@ from .loop import answer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from .api_client import RuntimeApiClient
@@ -106,45 +106,52 @@ def _next_invocation(
 
 
 def _contained(handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """The handler, whose `sys.exit` fails its own invocation and no other."""
+    """The handler, which fails its own invocation and no other where it would end Python."""
 
     def contained(event: Any, context: Any) -> Any:
         try:
             return handler(event, context)
-        except SystemExit as exc:
-            raise FaultError(
-                "Runtime.ExitError", f"the handler called sys.exit({exc.code!r})"
-            ) from exc
+        except (SystemExit, KeyboardInterrupt) as exc:
+            raise FaultError("Runtime.ExitError", f"the handler raised {exc!r}") from exc
 
     return contained
 
 
 class WholeLines:
-    """Standard output that several invocations print to without mixing their lines."""
+    """Standard output that several invocations print to without mixing their lines.
+
+    What threads of no invocation print goes through as it comes.
+    """
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
-        self._begun: dict[object, str] = {}
+        self._begun: dict[tuple[str, str | None], str] = {}
 
     def write(self, text: str) -> int:
         """Write as far as the last line end, and keep the rest for this invocation's next."""
+        whose = current_invocation.get()
+        if whose is None:
+            self._stream.write(text)
+            return len(text)
         whole, line_end, rest = text.rpartition("\n")
-        whose = self._whose()
         if line_end:
             self._stream.write(self._begun.pop(whose, "") + whole + line_end)
         if rest:
             self._begun[whose] = self._begun.get(whose, "") + rest
         return len(text)
 
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write each of `lines`."""
+        for line in lines:
+            self.write(line)
+
     def flush(self) -> None:
         """Let everything out; a line of this invocation that has begun, too."""
-        line = self._begun.pop(self._whose(), "")
+        whose = current_invocation.get()
+        line = self._begun.pop(whose, "") if whose is not None else ""
         if line:
             self._stream.write(line)
         self._stream.flush()
-
-    def _whose(self) -> object:
-        return current_invocation.get() or threading.get_ident()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

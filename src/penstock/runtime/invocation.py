@@ -60,10 +60,12 @@ class Invocation:
         invocation = cls(request_id, response.body)
         invocation.content_type = headers.get("content-type", runtime_api.JSON)
         deadline = headers.get(runtime_api.DEADLINE_MS, "")
-        invocation.deadline_ms = int(deadline) if deadline.isdecimal() else 0
+        invocation.deadline_ms = int(deadline) if deadline.isdecimal() and len(deadline) < 19 else 0
         # An empty header means the same as none (Managed Instances send them all).
         invocation.function_arn = headers.get(runtime_api.FUNCTION_ARN, "")
-        invocation.trace_id = headers.get(runtime_api.TRACE_ID) or None
+        trace_id = headers.get(runtime_api.TRACE_ID, "")
+        # It goes into the environment of the process.
+        invocation.trace_id = trace_id if trace_id and trace_id.isprintable() else None
         invocation.client_context = headers.get(runtime_api.CLIENT_CONTEXT) or None
         invocation.cognito_identity = headers.get(runtime_api.COGNITO_IDENTITY) or None
         invocation.tenant_id = headers.get(runtime_api.TENANT_ID) or None

@@ -62,7 +62,7 @@ class AsyncioConnection:
                 while rest:
                     await self._writable()
                     rest = self._connection.send_ready(rest)
-        except asyncio.CancelledError:
+        except BaseException:
             # Half a chunk cannot be taken back.
             self._cut = self._cut or rest is not buffers
             raise
@@ -83,6 +83,7 @@ class AsyncioConnection:
             await ready
         finally:
             self._loop.remove_reader(self._fileno)
+            self._connection.stay_blocking()
         return self._connection.receive()
 
     def _check(self) -> None:
@@ -101,6 +102,7 @@ class AsyncioConnection:
         finally:
             self._loop.remove_writer(self._fileno)
             self._loop.remove_reader(self._fileno)
+            self._connection.stay_blocking()
 
 
 def _wake(ready: asyncio.Future[str], how: str) -> None:

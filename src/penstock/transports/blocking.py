@@ -97,6 +97,11 @@ class BlockingConnection:
         waiting.register(self.socket.fileno(), POLLOUT)
         return bool(waiting.poll(0))
 
+    def stay_blocking(self) -> None:
+        """Undo what an event loop that watched the socket has done to it, as uvloop does."""
+        if self.socket.fileno() >= 0:
+            self.socket.setblocking(True)
+
     def is_quiet(self) -> bool:
         """Whether it is open and nothing has come on it: fit for another request."""
         try:
