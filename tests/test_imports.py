@@ -52,6 +52,7 @@ ARROWS = {
 
 # What may be imported inside a function only: what not every function of a user needs.
 LAZY_ARROWS = {
+    "bridge": {"event_loop"},
     "handler": {"buffered", "deadline", "event_loop", "joining", "runtime.takeover"},
     "testing": {"emulator"},
 }
@@ -393,6 +394,7 @@ def test_the_public_names_are_these():
         "Prelude",
         "ResponseStream",
         "__version__",
+        "adapt",
         "errors",
         "pipeline",
         "streamify_response",

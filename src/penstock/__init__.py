@@ -13,6 +13,7 @@ __all__ = [
     "Prelude",
     "ResponseStream",
     "__version__",
+    "adapt",
     "errors",
     "pipeline",
     "streamify_response",
@@ -21,12 +22,14 @@ __all__ = [
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import errors
+    from .bridge.lambda_handler import adapt
     from .handler import streamify_response
     from .messages import Prelude
     from .pipelines import pipeline
     from .stream import AsyncResponseStream, HttpResponseStream, ResponseStream
 
 _HOME = {
+    "adapt": "bridge.lambda_handler",
     "AsyncResponseStream": "stream",
     "HttpResponseStream": "stream",
     "Prelude": "messages",

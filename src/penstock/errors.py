@@ -2,6 +2,8 @@
 
     PenstockError
     ├── HandlerShapeError        a function that is none of the four shapes of handler
+    ├── EventError               an event that no source knows, or that is malformed
+    ├── AppError                 an ASGI or WSGI app that broke its protocol
     ├── FaultError               a failure that AWS has a name for
     │   ├── HandlerLoadError     the handler's module or name could not be loaded
     │   └── MarshalError         an event, context or return value that is not JSON
@@ -30,6 +32,14 @@ class PenstockError(Exception):
 
 class HandlerShapeError(PenstockError, TypeError):
     """A function given to `streamify_response` fits none of the four shapes."""
+
+
+class EventError(PenstockError, ValueError):
+    """An event is of no source that was asked, or is not made as its source makes it."""
+
+
+class AppError(PenstockError, RuntimeError):
+    """An application did not keep to ASGI or WSGI."""
 
 
 class FaultError(PenstockError):

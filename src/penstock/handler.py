@@ -106,10 +106,7 @@ def streamify_response(
     if getattr(handler, "_streamified_by_penstock", False):
         raise HandlerShapeError(f"{_name_of(handler)} is decorated with streamify_response twice")
     run = _runner(handler, join_ready, deadline_margin_ms)
-    if "awslambdaric.bootstrap" in modules:
-        from .runtime.takeover import install
-
-        install()
+    take_over_aws_client()
 
     @wraps(handler)
     def streaming_handler(event: Any, context: Any) -> Any:
@@ -125,6 +122,14 @@ def streamify_response(
 
     streaming_handler._streamified_by_penstock = True  # type: ignore[attr-defined]
     return streaming_handler
+
+
+def take_over_aws_client() -> None:
+    """Let AWS's own client stream, if this process runs under it."""
+    if "awslambdaric.bootstrap" in modules:
+        from .runtime.takeover import install
+
+        install()
 
 
 def _runner(
@@ -150,8 +155,8 @@ def _runner(
     if shape == "generator":
         return lambda *call: _answer_with_generator(handler, *call)
     if shape == "coroutine":
-        return _in_loop(_answer_with_coroutine, handler)
-    return lambda *call: _answer_with_function(handler, *call)
+        return _in_loop(answer_with_coroutine, handler)
+    return lambda *call: answer_with_function(handler, *call)
 
 
 def _shape_of(handler: Any) -> str:
@@ -284,7 +289,8 @@ def _in_loop(
     return lambda *call: run(answer(handler, *call))
 
 
-def _answer_with_function(handler: Any, responder: Responder, event: Any, context: Any) -> None:
+def answer_with_function(handler: Any, responder: Responder, event: Any, context: Any) -> None:
+    """Run a plain function that writes to a stream, and end or fail the stream for it."""
     stream = ResponseStream(responder.blocking_sink())
     try:
         result = handler(event, stream, context)
@@ -301,9 +307,10 @@ def _answer_with_function(handler: Any, responder: Responder, event: Any, contex
         raise
 
 
-async def _answer_with_coroutine(
+async def answer_with_coroutine(
     handler: Any, responder: Responder, event: Any, context: Any
 ) -> None:
+    """The same for a coroutine function."""
     stream = AsyncResponseStream(responder.async_sink())
     try:
         await handler(event, stream, context)

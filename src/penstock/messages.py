@@ -1,4 +1,4 @@
-"""HTTP as values: `Request`, `Prelude` and `Headers`.
+"""HTTP as values: `Request`, `Response`, `Prelude` and `Headers`.
 
 This module is loaded inside every function, so it imports nothing but the tree of errors:
 the values are plain classes, to be treated as immutable.
@@ -112,6 +112,20 @@ class Request:
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path}>"
+
+
+class Response:
+    """A whole HTTP response: `status`, `headers` (repeated fields kept) and `body`."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, headers: Iterable[tuple[str, str]], body: bytes = b"") -> None:
+        self.status = status
+        self.headers = Headers(headers)
+        self.body = body
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status}, {len(self.body)} bytes>"
 
 
 class Prelude:

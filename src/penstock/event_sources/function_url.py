@@ -7,12 +7,10 @@ Sources: AWS documentation, "Invoking Lambda function URLs"; captures of the liv
 from __future__ import annotations
 
 import json
-import string
 import time
-from base64 import b64decode, b64encode
-from urllib.parse import unquote_plus
 
-from ..messages import Request
+from ..errors import EventError
+from ..messages import Headers, Request, Response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
 
 # Bodies of these types are passed as text, all others in base64, forms included.
 _TEXT_TYPES = ("application/json", "application/xml", "application/javascript")
-
-_BASE64 = frozenset(string.ascii_letters + string.digits + "+/")
 
 INTERNAL_SERVER_ERROR = b"Internal Server Error"
 
@@ -95,6 +91,8 @@ def event_from_request(
     }
     text = _as_text(request)
     if request.body:
+        from base64 import b64encode
+
         event["body"] = text if text is not None else b64encode(request.body).decode()
     event["isBase64Encoded"] = bool(request.body) and text is None
     return event
@@ -199,6 +197,8 @@ def _event_headers(request: Request, *, port: int, trace_id: str) -> dict[str, s
 
 
 def _query_parameters(query: str) -> dict[str, str]:
+    from urllib.parse import unquote_plus
+
     parameters: dict[str, str] = {}
     for part in query.split("&"):
         if not part:
@@ -229,7 +229,13 @@ def _utf8(text: str) -> bytes:
 
 
 def _lenient_base64(text: str) -> bytes:
-    digits = "".join(character for character in text if character in _BASE64)
+    from base64 import b64decode
+
+    digits = "".join(
+        character
+        for character in text
+        if character.isascii() and (character.isalnum() or character in "+/")
+    )
     # Of a last group of one digit nothing can be made.
     digits = digits[: len(digits) - (len(digits) % 4 == 1)]
     return b64decode(digits + "=" * (-len(digits) % 4))
@@ -247,3 +253,101 @@ def _as_java_would(value: object) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(_as_java_would, value)) + "]"
     return "null" if value is None else str(value)
+
+
+class FunctionUrl:
+    """The source of a Function URL's events: an event source, as `adapt` asks for it."""
+
+    name = "function_url"
+    looks_for = 'version "2.0" and ".lambda-url." in requestContext.domainName'
+    can_stream = True
+
+    def matches(self, event: Any) -> bool:
+        """Whether a Function URL has made this event."""
+        if not isinstance(event, dict) or event.get("version") != "2.0":
+            return False
+        context = event.get("requestContext")
+        domain = context.get("domainName") if isinstance(context, dict) else None
+        return isinstance(domain, str) and ".lambda-url." in domain
+
+    def request(self, event: Any) -> Request:
+        """The request that the event tells of.
+
+        Raises:
+            EventError: something in it is not as a Function URL makes it.
+        """
+        http = event["requestContext"].get("http")
+        if not isinstance(http, dict):
+            raise EventError("requestContext.http of a Function URL's event is no object")
+        headers = event.get("headers") or {}
+        cookies = event.get("cookies") or []
+        if not isinstance(headers, dict) or not isinstance(cookies, list):
+            raise EventError("headers of a Function URL's event is no object, or cookies no list")
+        fields = [(str(name), str(value)) for name, value in headers.items()]
+        if cookies:
+            fields = [field for field in fields if field[0].lower() != "cookie"]
+            fields.append(("cookie", "; ".join(map(str, cookies))))
+        return Request(
+            method=_text(http, "method", "GET"),
+            path=_text(event, "rawPath", "/") or "/",
+            query=_text(event, "rawQueryString", ""),
+            headers=Headers(fields),
+            body=_body(event),
+            source_ip=_text(http, "sourceIp", ""),
+            protocol=_text(http, "protocol", "HTTP/1.1"),
+        )
+
+    def result(self, response: Response) -> dict[str, Any]:
+        """The JSON that answers the event with a whole response."""
+        body, is_base64 = _body_as_text(response)
+        result: dict[str, Any] = {
+            "statusCode": response.status,
+            "headers": {},
+            "body": body,
+            "isBase64Encoded": is_base64,
+        }
+        cookies = response.headers.get_all("set-cookie")
+        for name, value in response.headers:
+            key = name.lower()
+            if key == "set-cookie":
+                continue
+            before = result["headers"].get(key)
+            result["headers"][key] = value if before is None else f"{before}, {value}"
+        if cookies:
+            result["cookies"] = cookies
+        return result
+
+
+def _text(values: dict[str, Any], key: str, default: str) -> str:
+    value = values.get(key, default)
+    if not isinstance(value, str):
+        raise EventError(f"{key} should be text, found {type(value).__name__} ({value!r:.80})")
+    return value
+
+
+def _body(event: dict[str, Any]) -> bytes:
+    body = event.get("body")
+    if body is None:
+        return b""
+    if not isinstance(body, str):
+        raise EventError(f"body should be text, found {type(body).__name__}")
+    if not event.get("isBase64Encoded"):
+        return _utf8(body)
+    from base64 import b64decode
+
+    try:
+        return b64decode(body, validate=True)
+    except ValueError as exc:
+        raise EventError(f"isBase64Encoded is true, but the body is no base64: {exc}") from exc
+
+
+def _body_as_text(response: Response) -> tuple[str, bool]:
+    """The body as text by evidence: not encoded, no NUL, valid UTF-8; else in base64."""
+    if "content-encoding" not in response.headers and b"\0" not in response.body:
+        try:
+            return response.body.decode(), False
+        except UnicodeDecodeError:
+            pass
+    from base64 import b64encode
+
+    return b64encode(response.body).decode(), True

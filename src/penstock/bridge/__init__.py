@@ -1,0 +1,1 @@
+"""Applications behind Lambda's events: ASGI and WSGI."""

@@ -1,0 +1,143 @@
+"""Where an application's response goes: on its way at once, or kept whole.
+
+An answer is given in the order `head`, `body` any number of times, `end`. It leaves out
+what a response of its kind may not have: a body for HEAD, 204 and 304, and the fields that
+Lambda's front doors frame themselves.
+"""
+
+from __future__ import annotations
+
+from ..messages import HOP_BY_HOP, Prelude, Response
+from ..stream import HttpResponseStream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..stream import AsyncResponseStream, ResponseStream
+
+
+class _Answer:
+    """What all answers share."""
+
+    def __init__(self, method: str) -> None:
+        self._method = method
+        self.has_head = False
+        self.has_ended = False
+        self._takes_body = True
+
+    def restart(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
+        """Another head, in place of one of which nothing has left."""
+        self.head(status, headers)
+
+    def head(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
+        """Take status and header fields."""
+        raise NotImplementedError
+
+    def _begin(self, status: int) -> None:
+        self.has_head = True
+        self._takes_body = self._method != "HEAD" and status not in (204, 304)
+
+
+class Kept(_Answer):
+    """An answer that is kept until it is whole."""
+
+    def __init__(self, method: str) -> None:
+        super().__init__(method)
+        self._status = 0
+        self._headers: list[tuple[str, str]] = []
+        self._chunks: list[bytes] = []
+
+    def head(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
+        """Take status and header fields."""
+        self._begin(status)
+        self._chunks.clear()
+        self._status = status
+        self._headers = [field for field in headers if field[0].lower() not in HOP_BY_HOP]
+
+    def body(self, data: bytes) -> None:
+        """Take a part of the body."""
+        if self._takes_body and data:
+            self._chunks.append(data)
+
+    def end(self) -> None:
+        """The answer is whole."""
+        self.has_ended = True
+
+    @property
+    def response(self) -> Response:
+        """The whole of it."""
+        return Response(self._status, self._headers, b"".join(self._chunks))
+
+
+class Streamed(_Answer):
+    """An answer whose parts leave when they are given; blocks while the caller is slow."""
+
+    def __init__(self, method: str, stream: ResponseStream) -> None:
+        super().__init__(method)
+        self._stream = stream
+
+    def head(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
+        """Take status and header fields, which leave with the first byte."""
+        self._begin(status)
+        HttpResponseStream.from_(self._stream, prelude(status, headers))
+
+    def body(self, data: bytes) -> None:
+        """Send a part of the body; an empty one lets the head leave."""
+        self._stream.write(data if self._takes_body else b"")
+
+    def end(self) -> None:
+        """End the response."""
+        self.has_ended = True
+        self._stream.end()
+
+
+def prelude(status: int, headers: Iterable[tuple[str, str]]) -> Prelude:
+    """The head of a streamed response. Several fields of one name become one, with commas.
+
+    Raises:
+        PreludeError: a field that cannot be sent.
+    """
+    single: dict[str, str] = {}
+    cookies: list[str] = []
+    for name, value in headers:
+        key = name.lower()
+        if key == "set-cookie":
+            cookies.append(value)
+        elif key not in HOP_BY_HOP:
+            single[key] = f"{single[key]}, {value}" if key in single else value
+    return Prelude(status, single, cookies)
+
+
+class AsyncStreamed(_Answer):
+    """The same for a stream that is awaited."""
+
+    def __init__(self, method: str, stream: AsyncResponseStream) -> None:
+        super().__init__(method)
+        self._stream = stream
+
+    def head(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
+        """Take status and header fields, which leave with the first byte."""
+        self._begin(status)
+        HttpResponseStream.from_(self._stream, prelude(status, headers))
+
+    async def body(self, data: bytes) -> None:
+        """Send a part of the body; an empty one lets the head leave."""
+        await self._stream.write(data if self._takes_body else b"")
+
+    async def end(self) -> None:
+        """End the response."""
+        self.has_ended = True
+        await self._stream.end()
+
+
+class AsyncKept(Kept):
+    """A kept answer that is awaited like a stream."""
+
+    async def body(self, data: bytes) -> None:  # type: ignore[override]
+        """Take a part of the body."""
+        super().body(data)
+
+    async def end(self) -> None:  # type: ignore[override]
+        """The answer is whole."""
+        super().end()
