@@ -3,6 +3,7 @@
     PenstockError
     ├── HandlerShapeError        a function that is none of the four shapes of handler
     ├── EventError               an event that no source knows, or that is malformed
+    ├── DeliveryError            an app did not handle an event that was delivered to it
     ├── AppError                 an ASGI or WSGI app that broke its protocol
     ├── FaultError               a failure that AWS has a name for
     │   ├── HandlerLoadError     the handler's module or name could not be loaded
@@ -36,6 +37,10 @@ class HandlerShapeError(PenstockError, TypeError):
 
 class EventError(PenstockError, ValueError):
     """An event is of no source that was asked, or is not made as its source makes it."""
+
+
+class DeliveryError(PenstockError):
+    """An event was delivered to an app, whose answer says that it did not handle it."""
 
 
 class AppError(PenstockError, RuntimeError):

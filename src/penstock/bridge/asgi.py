@@ -175,6 +175,8 @@ class Lifespan:
         """
         if self._task is None:
             self._task = asyncio.create_task(self._run())
+            # It waits for as long as there is an environment: nothing is lost with it.
+            self._task._log_destroy_pending = False  # type: ignore[attr-defined]
         if not self._answered.is_set():
             await self._answered.wait()
         if self._failure is not None:

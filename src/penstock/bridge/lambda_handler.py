@@ -73,7 +73,7 @@ class _Handler:
         if responder is not None and source.can_stream:
             self._stream(request, responder, event, context)
             return None
-        return source.result(self._keep(request, event, context).response)
+        return source.result(self._keep(request, event, context).response, event)
 
     def _stream(self, request: Request | None, responder: Responder, event: Any, ctx: Any) -> None:
         raise NotImplementedError

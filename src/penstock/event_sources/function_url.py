@@ -11,6 +11,7 @@ import time
 
 from ..errors import EventError
 from ..messages import Headers, Request, Response
+from .common import body_as_text, body_of, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -261,6 +262,7 @@ class FunctionUrl:
     name = "function_url"
     looks_for = 'version "2.0" and ".lambda-url." in requestContext.domainName'
     can_stream = True
+    is_internal = False
 
     def matches(self, event: Any) -> bool:
         """Whether a Function URL has made this event."""
@@ -288,18 +290,18 @@ class FunctionUrl:
             fields = [field for field in fields if field[0].lower() != "cookie"]
             fields.append(("cookie", "; ".join(map(str, cookies))))
         return Request(
-            method=_text(http, "method", "GET"),
-            path=_text(event, "rawPath", "/") or "/",
-            query=_text(event, "rawQueryString", ""),
+            method=text_of(http, "method", "GET"),
+            path=text_of(event, "rawPath", "/") or "/",
+            query=text_of(event, "rawQueryString", ""),
             headers=Headers(fields),
-            body=_body(event),
-            source_ip=_text(http, "sourceIp", ""),
-            protocol=_text(http, "protocol", "HTTP/1.1"),
+            body=body_of(event),
+            source_ip=text_of(http, "sourceIp", ""),
+            protocol=text_of(http, "protocol", "HTTP/1.1"),
         )
 
-    def result(self, response: Response) -> dict[str, Any]:
+    def result(self, response: Response, event: Any) -> dict[str, Any]:
         """The JSON that answers the event with a whole response."""
-        body, is_base64 = _body_as_text(response)
+        body, is_base64 = body_as_text(response)
         result: dict[str, Any] = {
             "statusCode": response.status,
             "headers": {},
@@ -316,38 +318,3 @@ class FunctionUrl:
         if cookies:
             result["cookies"] = cookies
         return result
-
-
-def _text(values: dict[str, Any], key: str, default: str) -> str:
-    value = values.get(key, default)
-    if not isinstance(value, str):
-        raise EventError(f"{key} should be text, found {type(value).__name__} ({value!r:.80})")
-    return value
-
-
-def _body(event: dict[str, Any]) -> bytes:
-    body = event.get("body")
-    if body is None:
-        return b""
-    if not isinstance(body, str):
-        raise EventError(f"body should be text, found {type(body).__name__}")
-    if not event.get("isBase64Encoded"):
-        return _utf8(body)
-    from base64 import b64decode
-
-    try:
-        return b64decode(body, validate=True)
-    except ValueError as exc:
-        raise EventError(f"isBase64Encoded is true, but the body is no base64: {exc}") from exc
-
-
-def _body_as_text(response: Response) -> tuple[str, bool]:
-    """The body as text by evidence: not encoded, no NUL, valid UTF-8; else in base64."""
-    if "content-encoding" not in response.headers and b"\0" not in response.body:
-        try:
-            return response.body.decode(), False
-        except UnicodeDecodeError:
-            pass
-    from base64 import b64encode
-
-    return b64encode(response.body).decode(), True

@@ -1,0 +1,45 @@
+"""What an event source is: what it does with the events of one AWS service.
+
+Sources are plain objects. They are asked one after the other whether an event is theirs,
+which exactly one may affirm; none changes the event.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+    from ..messages import Request, Response
+
+    class EventSource(Protocol):
+        """The events of one service, as requests, and responses as that service's answers.
+
+        `name` is what options and variables call it ("rest_api"), `looks_for` says in a line
+        by what it knows its events. `can_stream`: its caller can take a prelude and a body in
+        pieces. `is_internal`: its events come from within AWS and are delivered to the app
+        as requests that no outside caller may make.
+        """
+
+        name: str
+        looks_for: str
+        can_stream: bool
+        is_internal: bool
+
+        def matches(self, event: Any) -> bool:
+            """Whether this source has made `event`; never raises, whatever the event is."""
+
+        def request(self, event: Any) -> Request:
+            """The request that a matching event tells of.
+
+            Raises:
+                EventError: something in it is not as this source makes it.
+            """
+
+        def result(self, response: Response, event: Any) -> Any:
+            """The JSON that answers a matching event.
+
+            Raises:
+                DeliveryError: the response says that an internal event was not handled, so
+                    that the invocation is to fail. It has nothing of the event in its text.
+            """
