@@ -368,3 +368,71 @@ def test_what_is_no_app_is_refused(app):
 def test_unknown_options_are_refused(options):
     with pytest.raises(AppError, match="not '"):
         adapt(wsgi(), **options)
+
+
+class Told:
+    """An event source of somebody's own: plain text is an event."""
+
+    name = "told"
+    looks_for = "text"
+    can_stream = True
+    is_internal = True
+    path = "/told"
+
+    def matches(self, event):
+        return isinstance(event, str)
+
+    def request(self, event):
+        return Request(method="POST", path=self.path, body=event.encode())
+
+    def result(self, response, event):
+        return [response.status, response.body.decode(), event]
+
+
+def sources():
+    from penstock.event_sources.function_url import FunctionUrl
+
+    return [FunctionUrl(), Told()]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_source_of_one_s_own_is_asked_and_marked(kind):
+    app = KINDS[kind]()
+
+    assert run(adapt(app, sources=sources()), "news").result == [200, "onetwo", "news"]
+    found = app.scope if kind == "asgi" else app.environ
+    assert found["aws.source"] == "told"
+
+
+@pytest.mark.parametrize(
+    "path", ["/told", "/told/", "//told", "/%74old", "/./told", "/a/../told", "/told%2F"]
+)
+def test_an_outside_caller_is_refused_the_path_of_events_from_within(path):
+    app = wsgi()
+    handler = adapt(app, sources=sources())
+
+    assert run(handler, event(path=path)).prelude.status_code == 404
+    assert not hasattr(app, "environ")
+    assert run(handler, event(path="/told/more")).text == "onetwo"
+
+
+def test_which_sources_are_streamed_to_can_be_said(monkeypatch):
+    app = wsgi()
+
+    assert run(adapt(app, sources=sources(), stream=["told"]), "news").chunks == [b"one", b"two"]
+    assert not run(adapt(app, sources=sources(), stream=["told"]), event()).is_streamed
+    assert run(adapt(app, sources=sources(), mode="stream"), "news").is_streamed
+    monkeypatch.setenv("PENSTOCK_STREAM", "told, function_url")
+    assert run(adapt(app, sources=sources()), "news").is_streamed
+    monkeypatch.setenv("PENSTOCK_STREAM", "")
+    assert not run(adapt(app, sources=sources()), event()).is_streamed
+
+
+def test_a_source_that_cannot_be_streamed_to_is_refused():
+    with pytest.raises(AppError, match="alb cannot be streamed to; those that can: function_url"):
+        adapt(wsgi(), stream=["function_url", "alb"])
+
+
+def test_an_event_that_two_sources_claim_is_an_error():
+    with pytest.raises(EventError, match="several sources take this event for theirs: told, told"):
+        adapt(wsgi(), sources=[Told(), Told()])("news", None)

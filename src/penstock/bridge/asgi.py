@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 _VERSION = {"version": "3.0", "spec_version": "2.5"}
 
 
-def http_scope(request: Request, event: Any, context: Any, state: dict[str, Any]) -> dict[str, Any]:
-    """The scope of a request. `aws.event` and `aws.context` are what Lambda gave."""
+def http_scope(request: Request, state: dict[str, Any]) -> dict[str, Any]:
+    """The scope of a request."""
     from urllib.parse import unquote_to_bytes
 
     headers = request.headers
@@ -54,8 +54,6 @@ def http_scope(request: Request, event: Any, context: Any, state: dict[str, Any]
         "client": (request.source_ip, 0),
         "server": (name or "lambda", server_port),
         "state": dict(state),
-        "aws.event": event,
-        "aws.context": context,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ..errors import AppError, EventError
-from ..event_sources.function_url import FunctionUrl
+from ..event_sources.detect import all_sources, source_of
 from ..handler import answer_with_coroutine, answer_with_function, take_over_aws_client
 from ..stream import current_responder
 from . import wsgi
@@ -13,31 +13,46 @@ from .answering import AsyncKept, AsyncStreamed, Kept, Streamed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
+    from ..event_sources.contract import EventSource
     from ..messages import Request
     from ..stream import AsyncResponseStream, Responder, ResponseStream
 
-_SOURCES = (FunctionUrl(),)
-
 _TEXT = [("content-type", "text/plain; charset=utf-8")]
+_BAD_REQUEST = (400, b"Bad Request")
+_NOT_FOUND = (404, b"Not Found")
+_SERVER_ERROR = (500, b"Internal Server Error")
 
 
 def adapt(
-    app: Any, *, mode: str = "auto", interface: str | None = None
+    app: Any,
+    *,
+    mode: str = "auto",
+    stream: Iterable[str] | None = None,
+    sources: Iterable[EventSource] | None = None,
+    interface: str | None = None,
 ) -> Callable[[Any, Any], Any]:
     """Make a Lambda handler of an ASGI or WSGI application.
 
-    `mode` is `auto`, which streams to callers that can stream (Function URLs, whose invoke
-    mode must be RESPONSE_STREAM), or `buffer`, which answers with one proxy response.
+    `mode` is `auto`, which streams to the sources that `stream` names; `stream`, which
+    streams to all that can take it; or `buffer`, which always answers with one proxy
+    response. `stream` is `["function_url"]`, unless the variable PENSTOCK_STREAM has other
+    names, with commas: the URL's invoke mode must then be RESPONSE_STREAM. No event tells
+    whether its caller streams, and under a buffered one a stream's body is lost, so that
+    has to be said for everything else.
+
+    `sources` are the event sources to ask; default: all of `event_sources`.
     `interface`, "asgi" or "wsgi", is found out from how the app is called.
 
     What comes back is a plain, blocking callable of `(event, context)`. An ASGI app is
     started (its lifespan) once per environment; on Lambda while the environment starts.
     Its background tasks are finished before the next invocation, and the client does not
     wait for them. The event and the context are in the scope, or the environ, as
-    `aws.event` and `aws.context`.
+    `aws.event` and `aws.context`, and `aws.source` is the name of the event's source, which
+    no caller can forge. Events from within AWS are delivered as requests to paths that
+    outside callers are refused (404).
 
     An exception before the first byte is answered with status 500 and logged; after it,
     it fails the invocation.
@@ -46,76 +61,105 @@ def adapt(
         AppError: the app is neither, `mode` or `interface` is unknown, or, on Lambda, the
             app says that it cannot start.
     """
-    if mode not in ("auto", "buffer"):
-        raise AppError(f"mode is 'auto' or 'buffer', not {mode!r}")
+    if mode not in ("auto", "stream", "buffer"):
+        raise AppError(f"mode is 'auto', 'stream' or 'buffer', not {mode!r}")
     interface = interface or _interface_of(app)
     if interface not in ("asgi", "wsgi"):
         raise AppError(f"interface is 'asgi' or 'wsgi', not {interface!r}")
+    asked = list(sources) if sources is not None else all_sources()
+    if mode == "stream":
+        stream = [source.name for source in asked if source.can_stream]
+    streaming = set() if mode == "buffer" else _streaming_names(stream, asked)
     take_over_aws_client()
-    return _AsgiHandler(app, mode) if interface == "asgi" else _WsgiHandler(app, mode)
+    kind = _AsgiHandler if interface == "asgi" else _WsgiHandler
+    return kind(app, asked, streaming)
 
 
 class _Handler:
     """What both kinds share: from the event to the request, and what fails on the way."""
 
-    def __init__(self, app: Any, mode: str) -> None:
+    def __init__(self, app: Any, sources: Sequence[EventSource], streaming: set[str]) -> None:
         self._app = app
-        self._mode = mode
+        self._sources = sources
+        self._streaming = streaming
+        self._refused = {getattr(source, "path", "") for source in sources if source.is_internal}
 
     def __call__(self, event: Any, context: Any) -> Any:
-        source = _source_of(event)
-        responder = current_responder.get(None) if self._mode == "auto" else None
+        source = source_of(event, self._sources)
+        call = _Call(event, context, source)
         try:
-            request: Request | None = source.request(event)
+            call.request = source.request(event)
         except EventError as exc:
+            if source.is_internal:
+                raise
             _log("the event cannot be made a request", exc)
-            request = None
-        if responder is not None and source.can_stream:
-            self._stream(request, responder, event, context)
+            call.refusal = _BAD_REQUEST
+        else:
+            is_outside = bool(self._refused) and not source.is_internal
+            if is_outside and _normal(call.request.path) in self._refused:
+                call.refusal = _NOT_FOUND
+        responder = current_responder.get(None) if source.name in self._streaming else None
+        if responder is not None:
+            self._stream(call, responder)
             return None
-        return source.result(self._keep(request, event, context).response, event)
+        return source.result(self._keep(call).response, event)
 
-    def _stream(self, request: Request | None, responder: Responder, event: Any, ctx: Any) -> None:
+    def _stream(self, call: _Call, responder: Responder) -> None:
         raise NotImplementedError
 
-    def _keep(self, request: Request | None, event: Any, context: Any) -> Kept:
+    def _keep(self, call: _Call) -> Kept:
         raise NotImplementedError
+
+
+class _Call:
+    """One event on its way: as the request it tells of, or with the answer that refuses it."""
+
+    def __init__(self, event: Any, context: Any, source: EventSource) -> None:
+        self.event = event
+        self.context = context
+        self.source = source
+        self.request: Request | None = None
+        self.refusal: tuple[int, bytes] | None = None
+
+    @property
+    def method(self) -> str:
+        """The request's method, if there is a request."""
+        return self.request.method.upper() if self.request is not None else ""
+
+    def marks(self) -> dict[str, Any]:
+        """What the app finds of Lambda in its scope or environ."""
+        return {
+            "aws.event": self.event,
+            "aws.context": self.context,
+            "aws.source": self.source.name,
+        }
 
 
 class _WsgiHandler(_Handler):
     """A WSGI application as a handler."""
 
-    def _stream(self, request: Request | None, responder: Responder, event: Any, ctx: Any) -> None:
+    def _stream(self, call: _Call, responder: Responder) -> None:
         def respond(event: Any, stream: ResponseStream, context: Any) -> None:
-            into = Streamed(request.method if request else "", stream)
-            self._respond(request, event, context, into, lambda: stream.started)
+            self._respond(call, Streamed(call.method, stream), lambda: stream.started)
 
-        answer_with_function(respond, responder, event, ctx)
+        answer_with_function(respond, responder, call.event, call.context)
 
-    def _keep(self, request: Request | None, event: Any, context: Any) -> Kept:
-        into = Kept(request.method if request else "")
-        self._respond(request, event, context, into, lambda: False)
+    def _keep(self, call: _Call) -> Kept:
+        into = Kept(call.method)
+        self._respond(call, into, lambda: False)
         return into
 
-    def _respond(
-        self,
-        request: Request | None,
-        event: Any,
-        context: Any,
-        into: Streamed | Kept,
-        has_started: Callable[[], bool],
-    ) -> None:
-        if request is None:
-            status, text = 400, b"Bad Request"
-        else:
+    def _respond(self, call: _Call, into: Streamed | Kept, has_started: Callable[[], bool]) -> None:
+        refusal = call.refusal
+        if refusal is None and call.request is not None:
             try:
-                wsgi.answer(self._app, wsgi.environ_of(request, event, context), into)
+                wsgi.answer(self._app, wsgi.environ_of(call.request, call.marks()), into)
                 return
             except Exception as exc:
                 if has_started():
                     raise
                 _log("the app failed before the first byte", exc)
-            status, text = 500, b"Internal Server Error"
+        status, text = refusal or _SERVER_ERROR
         into.restart(status, _TEXT)
         into.body(text)
         into.end()
@@ -124,8 +168,8 @@ class _WsgiHandler(_Handler):
 class _AsgiHandler(_Handler):
     """An ASGI application as a handler."""
 
-    def __init__(self, app: Any, mode: str) -> None:
-        super().__init__(app, mode)
+    def __init__(self, app: Any, sources: Sequence[EventSource], streaming: set[str]) -> None:
+        super().__init__(app, sources, streaming)
         # asyncio costs 20 ms to import: a WSGI app does without.
         from ..event_loop import run
         from . import asgi
@@ -137,55 +181,64 @@ class _AsgiHandler(_Handler):
         if "AWS_LAMBDA_RUNTIME_API" in os.environ and is_alone:
             run(self._lifespan.start())
 
-    def _stream(self, request: Request | None, responder: Responder, event: Any, ctx: Any) -> None:
+    def _stream(self, call: _Call, responder: Responder) -> None:
         async def respond(event: Any, stream: AsyncResponseStream, context: Any) -> None:
-            into = AsyncStreamed(request.method if request else "", stream)
-            await self._respond(request, event, context, into, lambda: stream.started)
+            await self._respond(call, AsyncStreamed(call.method, stream), lambda: stream.started)
 
-        self._run(answer_with_coroutine(respond, responder, event, ctx))
+        self._run(answer_with_coroutine(respond, responder, call.event, call.context))
 
-    def _keep(self, request: Request | None, event: Any, context: Any) -> Kept:
-        into = AsyncKept(request.method if request else "")
-        self._run(self._respond(request, event, context, into, lambda: False))
+    def _keep(self, call: _Call) -> Kept:
+        into = AsyncKept(call.method)
+        self._run(self._respond(call, into, lambda: False))
         return into
 
     async def _respond(
-        self,
-        request: Request | None,
-        event: Any,
-        context: Any,
-        into: AsyncStreamed | AsyncKept,
-        has_started: Callable[[], bool],
+        self, call: _Call, into: AsyncStreamed | AsyncKept, has_started: Callable[[], bool]
     ) -> None:
-        if request is None:
-            status, text = 400, b"Bad Request"
-        else:
+        refusal = call.refusal
+        if refusal is None and call.request is not None:
             await self._lifespan.start()
-            scope = self._asgi.http_scope(request, event, context, self._lifespan.state)
+            scope = self._asgi.http_scope(call.request, self._lifespan.state) | call.marks()
             try:
-                await self._asgi.answer(self._app, scope, request.body, into)
+                await self._asgi.answer(self._app, scope, call.request.body, into)
                 return
             except Exception as exc:
                 if into.has_ended:
-                    # The client has a whole response, of a framework's error page, say.
+                    # The client has a whole response: a framework's error page, say.
                     _log("the app failed after its response", exc)
                     return
                 if has_started():
                     raise
                 _log("the app failed before the first byte", exc)
-            status, text = 500, b"Internal Server Error"
+        status, text = refusal or _SERVER_ERROR
         into.restart(status, _TEXT)
         await into.body(text)
         await into.end()
 
 
-def _source_of(event: Any) -> FunctionUrl:
-    for source in _SOURCES:
-        if source.matches(event):
-            return source
-    found = f"keys {sorted(map(str, event))}" if isinstance(event, dict) else type(event).__name__
-    looked_for = "; ".join(f"{source.name}: {source.looks_for}" for source in _SOURCES)
-    raise EventError(f"no source knows this event ({found:.200}); looked for {looked_for}")
+def _streaming_names(stream: Iterable[str] | None, sources: Sequence[EventSource]) -> set[str]:
+    """The sources whose events are answered with a stream."""
+    possible = {source.name for source in sources if source.can_stream}
+    if stream is None:
+        named = os.environ.get("PENSTOCK_STREAM")
+        if named is None:
+            return possible & {"function_url"}
+        stream = filter(None, named.split(","))
+    names = {name.strip() for name in stream}
+    if unknown := names - possible:
+        raise AppError(
+            f"{', '.join(sorted(unknown))} cannot be streamed to; those that can: "
+            f"{', '.join(sorted(possible))}"
+        )
+    return names
+
+
+def _normal(path: str) -> str:
+    """A path as routers may read it: decoded, without dots, doubled or last slashes."""
+    from posixpath import normpath
+    from urllib.parse import unquote
+
+    return "/" + normpath(unquote(path)).strip("/.")
 
 
 def _interface_of(app: Any) -> str | None:

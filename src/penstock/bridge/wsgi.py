@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     App: TypeAlias = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-def environ_of(request: Request, event: Any, context: Any) -> dict[str, Any]:
-    """The environ of a request. `aws.event` and `aws.context` are what Lambda gave."""
+def environ_of(request: Request, marks: dict[str, Any]) -> dict[str, Any]:
+    """The environ of a request, with `marks` in it."""
     from io import BytesIO
     from urllib.parse import unquote_to_bytes
 
@@ -46,8 +46,7 @@ def environ_of(request: Request, event: Any, context: Any) -> dict[str, Any]:
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
         "wsgi.file_wrapper": FileWrapper,
-        "aws.event": event,
-        "aws.context": context,
+        **marks,
     }
     if (content_type := headers.get("content-type")) is not None:
         environ["CONTENT_TYPE"] = content_type
