@@ -345,7 +345,7 @@ def test_an_event_that_nobody_knows_is_an_error_that_says_what_was_looked_for():
         {"body": 5},
         {"headers": ["a"]},
         {"cookies": "a=b"},
-        {"rawPath": None},
+        {"rawPath": 5},
         {"requestContext": {"domainName": "abc.lambda-url.us-east-1.on.aws"}},
     ],
 )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import httpx
 import pytest
+
+from tests.event_sources.http_events import LOAD_BALANCER, REST_API
+from tests.tools import lambda_client
 
 RUNTIMES = {
     "own": (sys.executable, "-m", "penstock.runtime", "app.handler"),
@@ -140,3 +144,76 @@ def test_a_buffered_url_gets_a_proxy_response(framework, serve):
     answer = httpx.post(f"{function.url}/items/a", content="b")
     assert answer.json()["body"] == "b"
     assert answer.headers["content-type"] == "application/json"
+
+
+ALL_SOURCES = """
+from flask import Flask, request
+
+from penstock import adapt
+
+app = Flask(__name__)
+
+
+@app.route("/", defaults={"path": ""})
+@app.route("/<path:path>")
+def page(path):
+    return f"{request.environ['aws.source']} /{path}"
+
+
+@app.post("/sqs")
+def queue():
+    failed = [
+        {"itemIdentifier": record["messageId"]}
+        for record in request.json["Records"]
+        if record["body"] == "bad"
+    ]
+    return {"batchItemFailures": failed}
+
+
+@app.post("/sns")
+def topic():
+    raise ValueError("not handled")
+
+
+handler = adapt(app)
+"""
+
+
+def message(number):
+    return {
+        "messageId": f"m{number}",
+        "receiptHandle": "r",
+        "body": "bad" if number in (1, 3) else "good",
+        "attributes": {},
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:orders",
+        "awsRegion": "us-east-1",
+    }
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_one_function_serves_urls_apis_balancers_and_queues(runtime, serve):
+    function = serve(ALL_SOURCES, command=RUNTIMES[runtime], max_environments=1)
+    client = lambda_client(function.url)
+
+    def invoke(event):
+        answer = client.invoke(FunctionName=function.name, Payload=json.dumps(event).encode())
+        return answer.get("FunctionError"), json.load(answer["Payload"])
+
+    for _ in range(2):
+        assert httpx.get(f"{function.url}/a").text == "function_url /a"
+        for event, source in ((REST_API, "rest_api"), (LOAD_BALANCER, "load_balancer")):
+            error, result = invoke({**event, "httpMethod": "GET", "path": "/b"})
+            assert (error, result["statusCode"]) == (None, 200)
+            assert result["body"] == f"{source} /b"
+        assert invoke({"Records": [message(number) for number in range(5)]}) == (
+            None,
+            {"batchItemFailures": [{"itemIdentifier": "m1"}, {"itemIdentifier": "m3"}]},
+        )
+        error, result = invoke({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": "x"}}]})
+        assert (error, result["errorType"]) == ("Unhandled", "DeliveryError")
+        assert result["errorMessage"] == "the app answered POST /sns with status 500"
+        assert httpx.post(f"{function.url}/sqs", json={"Records": []}).status_code == 404
+        error, result = invoke({"what": "is this"})
+        assert (error, result["errorType"]) == ("Unhandled", "EventError")

@@ -82,7 +82,9 @@ class _Handler:
         self._app = app
         self._sources = sources
         self._streaming = streaming
-        self._refused = {getattr(source, "path", "") for source in sources if source.is_internal}
+        self._refused = {
+            _normal(source.path) for source in sources if source.is_internal and source.path
+        }
 
     def __call__(self, event: Any, context: Any) -> Any:
         source = source_of(event, self._sources)

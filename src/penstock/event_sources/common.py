@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import EventError
+from ..messages import Headers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,13 +11,125 @@ if TYPE_CHECKING:
 
     from ..messages import Response
 
+# RFC 3986 section 3.3; letters, digits and "-._~" are never encoded.
+_PATH_CHARACTERS = "/!$&'()*+,;=:@"
+
 
 def text_of(values: dict[str, Any], key: str, default: str) -> str:
-    """The text under `key`, or `default` if there is nothing."""
-    value = values.get(key, default)
+    """The text under `key`, or `default` if there is nothing, or null."""
+    value = values.get(key)
+    if value is None:
+        return default
     if not isinstance(value, str):
         raise EventError(f"{key} should be text, found {type(value).__name__} ({value!r:.80})")
     return value
+
+
+def object_of(values: dict[str, Any], key: str) -> dict[str, Any]:
+    """The object under `key`, empty if there is nothing, or null."""
+    value = values.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise EventError(f"{key} should be an object, found {type(value).__name__}")
+    return value
+
+
+def pairs_of(event: dict[str, Any], key: str) -> list[tuple[str, str]]:
+    """The names and values of a map to texts, or to lists of texts; nulls are left out."""
+    pairs = []
+    for name, values in object_of(event, key).items():
+        for value in values if isinstance(values, list) else [values]:
+            if value is None:
+                continue
+            if not isinstance(value, str):
+                raise EventError(
+                    f"{key}[{name!r:.80}] should be text, or a list of it, "
+                    f"found {type(value).__name__}"
+                )
+            pairs.append((name, value))
+    return pairs
+
+
+def headers_of(pairs: list[tuple[str, str]], cookies: list[str] | None = None) -> Headers:
+    """The fields of a request, with one of cookies at most (RFC 6265 section 5.4).
+
+    Repeated ones are joined as cookies are, with "; ". `cookies` take the field's place.
+    """
+    sent = cookies or [value for name, value in pairs if name.lower() == "cookie"]
+    fields = [pair for pair in pairs if pair[0].lower() != "cookie"]
+    if sent:
+        fields.append(("cookie", "; ".join(sent)))
+    return Headers(fields)
+
+
+def encoded_path(path: str, *, is_decoded: bool = False) -> str:
+    """A path with what none may have in it percent-encoded.
+
+    What is already encoded stays as it is, unless the source has decoded the path: then a
+    percent sign is one that the client has sent.
+    """
+    from urllib.parse import quote
+
+    safe = _PATH_CHARACTERS if is_decoded else _PATH_CHARACTERS + "%"
+    return quote(path, safe=safe, errors="replace") or "/"
+
+
+def multi_value_result(response: Response) -> dict[str, Any]:
+    """The JSON of a whole response with every field in `multiValueHeaders`."""
+    body, is_base64 = body_as_text(response)
+    fields: dict[str, list[str]] = {}
+    for name, value in response.headers:
+        fields.setdefault(name.lower(), []).append(value)
+    return {
+        "statusCode": response.status,
+        "multiValueHeaders": fields,
+        "body": body,
+        "isBase64Encoded": is_base64,
+    }
+
+
+def joined_fields(headers: Headers) -> dict[str, str]:
+    """Every field but the cookies, by its name in lower case, repeated ones joined."""
+    fields: dict[str, str] = {}
+    for name, value in headers:
+        key = name.lower()
+        if key != "set-cookie":
+            fields[key] = f"{fields[key]}, {value}" if key in fields else value
+    return fields
+
+
+def single_value_fields(headers: Headers) -> dict[str, str]:
+    """Every field, one value for each name.
+
+    Cookies cannot be joined (RFC 6265 section 3), so each has the name in another case.
+    """
+    fields = joined_fields(headers)
+    for index, cookie in enumerate(headers.get_all("set-cookie")):
+        fields[_in_another_case("set-cookie", index)] = cookie
+    return fields
+
+
+def last_address(headers: Headers) -> str:
+    """The last address of `x-forwarded-for`, which the front door itself has put there.
+
+    Without the port that a load balancer can be told to add.
+    """
+    lines = headers.get_all("x-forwarded-for")
+    address = lines[-1].rpartition(",")[2].strip() if lines else ""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    return address.partition(":")[0] if address.count(":") == 1 else address
+
+
+def status_description(status: int) -> str:
+    """The status with its phrase, if it has one."""
+    from http import HTTPStatus
+
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
 
 
 def body_of(event: dict[str, Any]) -> bytes:
@@ -46,3 +159,18 @@ def body_as_text(response: Response) -> tuple[str, bool]:
     from base64 import b64encode
 
     return b64encode(response.body).decode(), True
+
+
+def _in_another_case(name: str, index: int) -> str:
+    """The name with the letters in upper case that have a bit in `index`; 0 has none.
+
+    `set-cookie` has nine letters: 512 cookies, more than fit into a response's head.
+    """
+    letters = []
+    for character in name:
+        if character.isalpha():
+            letters.append(character.upper() if index & 1 else character)
+            index >>= 1
+        else:
+            letters.append(character)
+    return "".join(letters)

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
         `name` is what options and variables call it ("rest_api"), `looks_for` says in a line
         by what it knows its events. `can_stream`: its caller can take a prelude and a body in
         pieces. `is_internal`: its events come from within AWS and are delivered to the app
-        as requests that no outside caller may make.
+        as requests to `path`, which no outside caller may make; else `path` is "".
         """
 
         name: str
         looks_for: str
         can_stream: bool
         is_internal: bool
+        path: str
 
         def matches(self, event: Any) -> bool:
             """Whether this source has made `event`; never raises, whatever the event is."""

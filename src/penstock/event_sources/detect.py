@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 from ..errors import EventError
+from .dynamodb import DynamoDb
+from .eventbridge import EventBridge
 from .function_url import FunctionUrl
+from .http_api import HttpApiV1, HttpApiV2
+from .kafka import Kafka
+from .kinesis import Kinesis
+from .lattice import Lattice
+from .load_balancer import LoadBalancer
+from .logs import Logs
+from .mq import Mq
+from .rest_api import RestApi
+from .s3 import S3
+from .ses import Ses
+from .sns import Sns
+from .sqs import Sqs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +29,10 @@ if TYPE_CHECKING:
 
 def all_sources() -> list[EventSource]:
     """Every source that Penstock knows, with its default options."""
-    return [FunctionUrl()]
+    return [
+        *(FunctionUrl(), HttpApiV2(), RestApi(), HttpApiV1(), LoadBalancer(), Lattice()),
+        *(Sqs(), Sns(), S3(), DynamoDb(), Kinesis(), EventBridge(), Kafka(), Mq(), Ses(), Logs()),
+    ]
 
 
 def source_of(event: Any, sources: Sequence[EventSource]) -> EventSource:

@@ -263,6 +263,7 @@ class FunctionUrl:
     looks_for = 'version "2.0" and ".lambda-url." in requestContext.domainName'
     can_stream = True
     is_internal = False
+    path = ""
 
     def matches(self, event: Any) -> bool:
         """Whether a Function URL has made this event."""
