@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import threading
 
 import pytest
@@ -43,6 +44,13 @@ def test_threads_of_no_invocation_print_as_they_do(lines):
     assert output.encoding is stream.encoding
 
 
+@pytest.fixture
+def alone(monkeypatch):
+    """What serving several at once changes for the whole process is undone afterwards."""
+    monkeypatch.delitem(sys.modules, "penstock.event_loop", raising=False)
+    monkeypatch.setattr(sys, "stdout", sys.stdout)
+
+
 class Gone:
     """A client of a Runtime API that is gone."""
 
@@ -50,6 +58,7 @@ class Gone:
         raise RuntimeApiError("GET", "/next", 410, b"")
 
 
+@pytest.mark.usefixtures("alone")
 def test_it_waits_twice_as_long_between_tries(monkeypatch, capsys):
     monkeypatch.setenv("AWS_LAMBDA_MAX_CONCURRENCY", "1")
     waited: list[float] = []
@@ -60,6 +69,7 @@ def test_it_waits_twice_as_long_between_tries(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "many", ""])
+@pytest.mark.usefixtures("alone")
 def test_a_number_that_is_none_is_refused(value, monkeypatch, capsys):
     monkeypatch.setenv("AWS_LAMBDA_MAX_CONCURRENCY", value)
 
