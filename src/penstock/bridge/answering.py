@@ -7,7 +7,8 @@ Lambda's front doors frame themselves.
 
 from __future__ import annotations
 
-from ..messages import HOP_BY_HOP, Prelude, Response
+from ..event_sources.common import joined_fields
+from ..messages import HOP_BY_HOP, Headers, Prelude, Response
 from ..stream import HttpResponseStream
 
 TYPE_CHECKING = False
@@ -25,10 +26,6 @@ class _Answer:
         self.has_head = False
         self.has_ended = False
         self._takes_body = True
-
-    def restart(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
-        """Another head, in place of one of which nothing has left."""
-        self.head(status, headers)
 
     def head(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
         """Take status and header fields."""
@@ -98,15 +95,8 @@ def prelude(status: int, headers: Iterable[tuple[str, str]]) -> Prelude:
     Raises:
         PreludeError: a field that cannot be sent.
     """
-    single: dict[str, str] = {}
-    cookies: list[str] = []
-    for name, value in headers:
-        key = name.lower()
-        if key == "set-cookie":
-            cookies.append(value)
-        elif key not in HOP_BY_HOP:
-            single[key] = f"{single[key]}, {value}" if key in single else value
-    return Prelude(status, single, cookies)
+    fields = Headers(headers)
+    return Prelude(status, joined_fields(fields), fields.get_all("set-cookie"))
 
 
 class AsyncStreamed(_Answer):

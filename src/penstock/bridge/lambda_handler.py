@@ -162,7 +162,7 @@ class _WsgiHandler(_Handler):
                     raise
                 _log("the app failed before the first byte", exc)
         status, text = refusal or _SERVER_ERROR
-        into.restart(status, _TEXT)
+        into.head(status, _TEXT)
         into.body(text)
         into.end()
 
@@ -213,7 +213,7 @@ class _AsgiHandler(_Handler):
                     raise
                 _log("the app failed before the first byte", exc)
         status, text = refusal or _SERVER_ERROR
-        into.restart(status, _TEXT)
+        into.head(status, _TEXT)
         await into.body(text)
         await into.end()
 
@@ -240,7 +240,7 @@ def _normal(path: str) -> str:
     from posixpath import normpath
     from urllib.parse import unquote
 
-    return "/" + normpath(unquote(path)).strip("/.")
+    return normpath("/" + unquote(path).strip("/"))
 
 
 def _interface_of(app: Any) -> str | None:

@@ -99,6 +99,24 @@ def joined_fields(headers: Headers) -> dict[str, str]:
     return fields
 
 
+def format_2_result(response: Response) -> dict[str, Any]:
+    """The answer to an event of payload format 2.0, with a whole response.
+
+    The format has no lists: repeated fields are joined, cookies have a key of their own.
+    """
+    body, is_base64 = body_as_text(response)
+    result: dict[str, Any] = {
+        "statusCode": response.status,
+        "headers": joined_fields(response.headers),
+        "body": body,
+        "isBase64Encoded": is_base64,
+    }
+    cookies = response.headers.get_all("set-cookie")
+    if cookies:
+        result["cookies"] = cookies
+    return result
+
+
 def single_value_fields(headers: Headers) -> dict[str, str]:
     """Every field, one value for each name.
 

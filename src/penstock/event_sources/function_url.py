@@ -10,8 +10,8 @@ import json
 import time
 
 from ..errors import EventError
-from ..messages import Headers, Request, Response
-from .common import body_as_text, body_of, text_of
+from ..messages import Request, Response
+from .common import body_of, format_2_result, headers_of, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -287,14 +287,11 @@ class FunctionUrl:
         if not isinstance(headers, dict) or not isinstance(cookies, list):
             raise EventError("headers of a Function URL's event is no object, or cookies no list")
         fields = [(str(name), str(value)) for name, value in headers.items()]
-        if cookies:
-            fields = [field for field in fields if field[0].lower() != "cookie"]
-            fields.append(("cookie", "; ".join(map(str, cookies))))
         return Request(
             method=text_of(http, "method", "GET"),
             path=text_of(event, "rawPath", "/") or "/",
             query=text_of(event, "rawQueryString", ""),
-            headers=Headers(fields),
+            headers=headers_of(fields, [str(cookie) for cookie in cookies]),
             body=body_of(event),
             source_ip=text_of(http, "sourceIp", ""),
             protocol=text_of(http, "protocol", "HTTP/1.1"),
@@ -302,20 +299,4 @@ class FunctionUrl:
 
     def result(self, response: Response, event: Any) -> dict[str, Any]:
         """The JSON that answers the event with a whole response."""
-        body, is_base64 = body_as_text(response)
-        result: dict[str, Any] = {
-            "statusCode": response.status,
-            "headers": {},
-            "body": body,
-            "isBase64Encoded": is_base64,
-        }
-        cookies = response.headers.get_all("set-cookie")
-        for name, value in response.headers:
-            key = name.lower()
-            if key == "set-cookie":
-                continue
-            before = result["headers"].get(key)
-            result["headers"][key] = value if before is None else f"{before}, {value}"
-        if cookies:
-            result["cookies"] = cookies
-        return result
+        return format_2_result(response)

@@ -14,11 +14,10 @@ from __future__ import annotations
 from ..errors import EventError
 from ..messages import Request
 from .common import (
-    body_as_text,
     body_of,
     encoded_path,
+    format_2_result,
     headers_of,
-    joined_fields,
     multi_value_result,
     object_of,
     pairs_of,
@@ -77,21 +76,8 @@ class HttpApiV2:
         )
 
     def result(self, response: Response, event: Any) -> dict[str, Any]:
-        """The JSON that answers the event with a whole response.
-
-        Format 2.0 has no lists: repeated fields are joined, cookies have a key of their own.
-        """
-        body, is_base64 = body_as_text(response)
-        result: dict[str, Any] = {
-            "statusCode": response.status,
-            "headers": joined_fields(response.headers),
-            "body": body,
-            "isBase64Encoded": is_base64,
-        }
-        cookies = response.headers.get_all("set-cookie")
-        if cookies:
-            result["cookies"] = cookies
-        return result
+        """The JSON that answers the event with a whole response."""
+        return format_2_result(response)
 
 
 class HttpApiV1:
