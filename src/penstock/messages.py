@@ -87,9 +87,20 @@ class Request:
     """An HTTP request as a front door received it, body and all.
 
     `path` and `query` are as they were sent, still percent-encoded; `query` has no `?`.
+    `root_path` is the start of `path` below which an app is found, like the stage of an API:
+    whole segments of it, without a slash at the end, or "".
     """
 
-    __slots__ = ("body", "headers", "method", "path", "protocol", "query", "source_ip")
+    __slots__ = (
+        "body",
+        "headers",
+        "method",
+        "path",
+        "protocol",
+        "query",
+        "root_path",
+        "source_ip",
+    )
 
     def __init__(
         self,
@@ -101,9 +112,11 @@ class Request:
         body: bytes = b"",
         source_ip: str = "127.0.0.1",
         protocol: str = "HTTP/1.1",
+        root_path: str = "",
     ) -> None:
         self.method = method
         self.path = path
+        self.root_path = root_path
         self.query = query
         self.headers = headers if headers is not None else Headers()
         self.body = body
