@@ -56,7 +56,7 @@ class DeadlineGuard:
 
     def __init__(self, context: Any, margin_ms: int, now: Callable[[], float] = monotonic) -> None:
         self._context = context
-        self._margin_ms = margin_ms
+        self.margin_ms = margin_ms
         self._now = now
         remaining = getattr(context, "get_remaining_time_in_millis", None)
         self._left_ms: float = _NEVER if remaining is None else remaining()
@@ -81,22 +81,15 @@ class DeadlineGuard:
         late = f", and there were {self._left_ms} from its start"
         return kind(
             f"{self._context.get_remaining_time_in_millis()} ms are left before Lambda ends "
-            f"this invocation (deadline_margin_ms is {self._margin_ms}"
-            f"{late if self._margin_ms >= self._left_ms else ''})"
+            f"this invocation (deadline_margin_ms is {self.margin_ms}"
+            f"{late if self.margin_ms >= self._left_ms else ''})"
         )
 
 
 def _guarded_function(handler: Any, margin_ms: int) -> Any:
     def call(event: Any, stream: Any, context: Any) -> Any:
-        guard = DeadlineGuard(context, margin_ms)
-        guard.owner = get_ident()
-        stream._guard, sink = guard, stream._sink
-        stream._sink = _HeldSink(sink, guard)
-        try:
-            with _Timer(guard):
-                return handler(event, stream, context)
-        finally:
-            stream._guard, stream._sink = None, sink
+        with GuardedBlock(DeadlineGuard(context, margin_ms), stream):
+            return handler(event, stream, context)
 
     return call
 
@@ -165,6 +158,28 @@ def _guarded_async_generator(handler: Any, margin_ms: int) -> Any:
             await inner.aclose()
 
     return items
+
+
+class GuardedBlock:
+    """Raises in the block, which may write to `stream`, when the time has come."""
+
+    def __init__(self, guard: DeadlineGuard, stream: Any = None) -> None:
+        self._guard = guard
+        self._stream = stream
+        self._timer = _Timer(guard)
+
+    def __enter__(self) -> None:
+        self._guard.owner = get_ident()
+        stream = self._stream
+        if stream is not None:
+            self._sink = stream._sink
+            stream._guard, stream._sink = self._guard, _HeldSink(stream._sink, self._guard)
+        self._timer.__enter__()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._timer.__exit__()
+        if self._stream is not None:
+            self._stream._guard, self._stream._sink = None, self._sink
 
 
 class _HeldSink:

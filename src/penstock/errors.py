@@ -75,7 +75,8 @@ class PreludeError(PenstockError, ValueError):
 class DeadlineApproaching(PenstockError):
     """The invocation is about to run out of time: end the response now.
 
-    Raised once in a handler decorated with `streamify_response(deadline_margin_ms=...)`.
+    Raised once in a handler decorated with `streamify_response(deadline_margin_ms=...)`, and
+    in WSGI apps; an ASGI app hears of it as `http.disconnect` and is cancelled later.
     It is no `TimeoutError`: HTTP clients would take it for one of their own, and try again.
     """
 

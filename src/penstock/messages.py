@@ -248,6 +248,11 @@ class Prelude:
         return f"Prelude({', '.join(parts)})"
 
 
+def check_field(name: object, value: object) -> None:
+    """Raise `PreludeError` for a header field that cannot be sent."""
+    _checked_value(_checked_name(name), value)
+
+
 def _checked_status(status: object) -> int:
     if isinstance(status, bool) or not isinstance(status, int):
         raise PreludeError(

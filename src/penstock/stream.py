@@ -201,6 +201,7 @@ class ResponseStream(_Stream):
             TypeError: `data` is of another type; nothing was sent.
             StreamEndedError: the stream was ended.
             StreamBrokenError: the response can no longer be delivered.
+            DeadlineApproaching: in a handler that has asked for it, once.
         """
         chunk = data if type(data) is bytes else encoded(data)
         if self._guard is not None:

@@ -11,46 +11,9 @@ import pytest
 import penstock
 from penstock import adapt
 from penstock.errors import AppError, EventError
-from penstock.event_sources.function_url import event_from_request
-from penstock.messages import Headers, Request
+from penstock.messages import Request
 from penstock.testing import Context, run
-
-
-def event(method="GET", path="/", query="", headers=(), body=b""):
-    """An event as the emulator's Function URL makes it."""
-    return event_from_request(
-        Request(method=method, path=path, query=query, headers=Headers(headers), body=body),
-        request_id="r1",
-        domain_name="abc.lambda-url.us-east-1.on.aws",
-        port=443,
-        trace_id="Root=1",
-        at=0,
-    )
-
-
-def asgi(status=200, headers=((b"content-type", b"text/plain"),), body=(b"one", b"two")):
-    async def app(scope, receive, send):
-        app.scope = scope
-        app.request = await receive()
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        for part in body:
-            await send({"type": "http.response.body", "body": part, "more_body": True})
-        await send({"type": "http.response.body"})
-
-    return app
-
-
-def wsgi(status="200 OK", headers=(("Content-Type", "text/plain"),), body=(b"one", b"two")):
-    def app(environ, start_response):
-        app.environ = environ
-        app.input = environ["wsgi.input"].read()
-        start_response(status, list(headers))
-        return iter(body)
-
-    return app
-
-
-KINDS = {"asgi": asgi, "wsgi": wsgi}
+from tests.bridge.apps import KINDS, asgi, event, wsgi
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -275,6 +238,55 @@ def test_context_variables_are_the_invocation_s():
 
     assert seen == ["outer"]
     assert variable.get() == "outer"
+
+
+def test_a_wsgi_app_s_context_variables_are_the_invocation_s():
+    variable = contextvars.ContextVar("variable")
+    variable.set("outer")
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        yield variable.get().encode()
+        variable.set("inner")
+
+    assert [run(adapt(app), event()).text for _ in range(2)] == ["outer", "outer"]
+    assert variable.get() == "outer"
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+@pytest.mark.parametrize("field", [("x-a", "one\r\nset-cookie: b=c"), ("x\ny", "a"), ("", "a")])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_header_that_would_start_another_one_is_never_sent(kind, field, streamed, caplog):
+    if kind == "asgi":
+        app = asgi(headers=[tuple(part.encode() for part in field)])
+    else:
+        app = wsgi(headers=[field])
+    if streamed:
+        assert run(adapt(app), event()).prelude.status_code == 500
+    else:
+        assert adapt(app)(event(), None)["statusCode"] == 500
+    assert "PreludeError" in caplog.text
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_wsgi_body_that_is_no_bytes_is_told(streamed, caplog):
+    handler = adapt(wsgi(body=("text",)))
+    status = (
+        run(handler, event()).prelude.status_code
+        if streamed
+        else handler(event(), None)["statusCode"]
+    )
+    assert status == 500
+    assert "a WSGI app's body is bytes, not str" in caplog.text
+
+
+def test_where_nothing_streams_on_lambda_it_is_said_once(monkeypatch, caplog):
+    monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1")
+    monkeypatch.setattr("penstock.buffered._fallback_noted", False)
+    handler = adapt(wsgi())
+    for _ in range(2):
+        assert handler(event(), None)["statusCode"] == 200
+    assert caplog.text.count("this runtime client does not stream") == 1
 
 
 def test_the_lifespan_runs_once_and_its_state_is_in_each_scope():

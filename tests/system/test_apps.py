@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -217,3 +218,54 @@ def test_one_function_serves_urls_apis_balancers_and_queues(runtime, serve):
         assert httpx.post(f"{function.url}/sqs", json={"Records": []}).status_code == 404
         error, result = invoke({"what": "is this"})
         assert (error, result["errorType"]) == ("Unhandled", "EventError")
+
+
+ENDS = """
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from penstock import adapt
+
+
+@asynccontextmanager
+async def lifespan(app):
+    print("STARTED", flush=True)
+    yield
+    await asyncio.sleep(0)
+    print("ENDED", flush=True)
+
+
+app = FastAPI(lifespan=lifespan)
+
+
+@app.get("/{name}")
+async def hello(name: str):
+    if name == "busy":
+        print("BUSY", flush=True)
+        await asyncio.Event().wait()
+    return "hello"
+
+
+handler = adapt(app)
+"""
+
+
+@pytest.mark.parametrize("is_busy", [False, True])
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_an_app_is_told_when_its_environment_ends(runtime, is_busy, serve):
+    # Only from 3.12 on AWS's client hears of signals while it waits for an event.
+    environment = {"AWS_EXECUTION_ENV": "AWS_Lambda_python3.12"}
+    function = serve(ENDS, command=RUNTIMES[runtime], environment=environment)
+    assert httpx.get(f"{function.url}/idle", timeout=15).text == '"hello"'
+    if is_busy:
+        stream = httpx.Client(timeout=15)
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(stream.get, f"{function.url}/busy")
+            function.wait_for_log("BUSY")
+            function.emulator.stop()
+            waiting.exception()
+        stream.close()
+    else:
+        function.emulator.stop()
+    assert "ENDED" in function.wait_for_log("ENDED")

@@ -8,7 +8,7 @@ Lambda's front doors frame themselves.
 from __future__ import annotations
 
 from ..event_sources.common import joined_fields
-from ..messages import HOP_BY_HOP, Headers, Prelude, Response
+from ..messages import HOP_BY_HOP, Headers, Prelude, Response, check_field
 from ..stream import HttpResponseStream
 
 TYPE_CHECKING = False
@@ -27,8 +27,17 @@ class _Answer:
         self.has_ended = False
         self._takes_body = True
 
+    @property
+    def has_started(self) -> bool:
+        """Whether something of it has left, so that no other answer can be given."""
+        return False
+
     def head(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
-        """Take status and header fields."""
+        """Take status and header fields.
+
+        Raises:
+            PreludeError: one of them cannot be sent.
+        """
         raise NotImplementedError
 
     def _begin(self, status: int) -> None:
@@ -47,10 +56,12 @@ class Kept(_Answer):
 
     def head(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
         """Take status and header fields."""
-        self._begin(status)
+        self._headers = [field for field in headers if field[0].lower() not in HOP_BY_HOP]
+        for name, value in self._headers:
+            check_field(name, value)
+        self._begin(Prelude(status).status_code)
         self._chunks.clear()
         self._status = status
-        self._headers = [field for field in headers if field[0].lower() not in HOP_BY_HOP]
 
     def body(self, data: bytes) -> None:
         """Take a part of the body."""
@@ -74,10 +85,15 @@ class Streamed(_Answer):
         super().__init__(method)
         self._stream = stream
 
+    @property
+    def has_started(self) -> bool:
+        """Whether something of it has left."""
+        return self._stream.started
+
     def head(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
         """Take status and header fields, which leave with the first byte."""
-        self._begin(status)
         HttpResponseStream.from_(self._stream, prelude(status, headers))
+        self._begin(status)
 
     def body(self, data: bytes) -> None:
         """Send a part of the body; an empty one lets the head leave."""
@@ -106,10 +122,15 @@ class AsyncStreamed(_Answer):
         super().__init__(method)
         self._stream = stream
 
+    @property
+    def has_started(self) -> bool:
+        """Whether something of it has left."""
+        return self._stream.started
+
     def head(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
         """Take status and header fields, which leave with the first byte."""
-        self._begin(status)
         HttpResponseStream.from_(self._stream, prelude(status, headers))
+        self._begin(status)
 
     async def body(self, data: bytes) -> None:
         """Send a part of the body; an empty one lets the head leave."""

@@ -1,7 +1,8 @@
-"""An ASGI 3.0 application: one request of it, and its lifespan.
+"""An ASGI 3.0 application: one request of it.
 
-Source: the ASGI specification, "HTTP & WebSocket ASGI Message Format" 2.5 and "Lifespan
-Protocol" 2.0.
+Source: the ASGI specification, "HTTP & WebSocket ASGI Message Format" 2.5. Of its
+extensions none is offered: what has no place in Lambda's answers (early hints, trailers,
+files sent by their path) is what a framework then does without.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 import asyncio
 
 from ..errors import AppError, StreamBrokenError
+from .addresses import host_and_port
+from .deadline import Timed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, MutableMapping
     from typing import Any, TypeAlias
 
+    from ..deadline import DeadlineGuard
     from ..messages import Request
     from .answering import AsyncKept, AsyncStreamed
 
@@ -24,61 +28,76 @@ if TYPE_CHECKING:
         Awaitable[None],
     ]
 
-_VERSION = {"version": "3.0", "spec_version": "2.5"}
-
 
 def http_scope(request: Request, state: dict[str, Any]) -> dict[str, Any]:
-    """The scope of a request."""
+    """The scope of a request. The `path` has the `root_path` in front, as ASGI has it."""
     from urllib.parse import unquote_to_bytes
 
     headers = request.headers
-    host = headers.get("host", "")
-    name, _, port = (host or "").partition(":")
     scheme = (headers.get("x-forwarded-proto") or "https").partition(",")[0].strip()
     raw_path = request.path.encode("utf-8", "surrogateescape")
-    server_port = int(port) if port.isdecimal() and len(port) < 6 else 443
     return {
         "type": "http",
-        "asgi": dict(_VERSION),
-        "http_version": request.protocol.rpartition("/")[2] or "1.1",
+        "asgi": {"version": "3.0", "spec_version": "2.5"},
+        "http_version": _http_version(request.protocol),
         "method": request.method.upper(),
         "scheme": scheme,
         "path": unquote_to_bytes(raw_path).decode("utf-8", "replace"),
         "raw_path": raw_path,
         "query_string": request.query.encode("utf-8", "surrogateescape"),
-        "root_path": "",
+        "root_path": unquote_to_bytes(request.root_path).decode("utf-8", "replace"),
         "headers": [
             (key.lower().encode("latin-1", "replace"), value.encode("latin-1", "replace"))
             for key, value in headers
         ],
-        "client": (request.source_ip, 0),
-        "server": (name or "lambda", server_port),
+        # Of what comes from within AWS nobody at an address is the client.
+        "client": (request.source_ip, 0) if request.source_ip else None,
+        "server": host_and_port(headers.get("host"), scheme),
         "state": dict(state),
     }
 
 
+def _http_version(protocol: str) -> str:
+    version = protocol.rpartition("/")[2] or "1.1"
+    return version.removesuffix(".0") if version[:1] in "23" else version
+
+
 async def answer(
-    app: App, scope: dict[str, Any], body: bytes, into: AsyncStreamed | AsyncKept
+    app: App,
+    scope: dict[str, Any],
+    body: bytes,
+    into: AsyncStreamed | AsyncKept,
+    guard: DeadlineGuard | None,
 ) -> None:
     """Run the app for one request and give what it sends to `into`.
 
     Returns when the app has returned, after its background tasks; the client has its
-    response when the app has sent the last of it.
+    response when the app has sent the last of it. When `guard` says that the time has come,
+    the app hears that its client is gone; if it then goes on, it is cancelled.
 
     Raises:
         AppError: the app returned without a whole response, or broke the order of messages.
+        DeadlineApproaching: it was cancelled.
         BaseException: what the app raises.
     """
     exchange = _Exchange(body, into)
+    running: Any = app(scope, exchange.receive, exchange.send)
+    timed = None
+    if guard is not None:
+        timed = running = Timed(running, guard, exchange.disconnected.set)
     try:
-        await app(scope, exchange.receive, exchange.send)
-    except Exception:
-        if not exchange.is_broken:
+        await running
+    except BaseException as exc:
+        if timed is not None and timed.has_cancelled and guard is not None:
+            raise guard.approaching() from exc
+        if not exchange.is_broken or not isinstance(exc, Exception):
             raise
         # Nobody is there any more who could be told.
     finally:
         exchange.disconnected.set()
     if not into.has_ended and not exchange.is_broken:
+        if guard is not None and guard.seconds_left() <= 0:
+            raise guard.approaching()
         raise AppError(
             "the ASGI app returned without a response"
             if not into.has_head
@@ -120,7 +139,10 @@ class _Exchange:
         elif kind == "http.response.body":
             await self._send_body(message)
         else:
-            raise AppError(f"an ASGI app cannot send {kind!r} in answer to a request")
+            raise AppError(
+                f"an ASGI app cannot send {kind!r} in answer to a request: the scope offers "
+                "no extensions"
+            )
 
     async def _send_body(self, message: Message) -> None:
         into = self._into
@@ -149,62 +171,3 @@ class _Exchange:
 def _text_fields(message: Message) -> Iterable[tuple[str, str]]:
     for name, value in message.get("headers", ()):
         yield bytes(name).decode("latin-1"), bytes(value).decode("latin-1").strip(" \t")
-
-
-class Lifespan:
-    """The start of an app, once per environment. The app's own task goes on for ever.
-
-    An app that does not know of lifespans is taken as started.
-    """
-
-    def __init__(self, app: App) -> None:
-        self._app = app
-        self.state: dict[str, Any] = {}
-        self._failure: str | None = None
-        self._asked = False
-        self._answered = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Start the app, if that has not been done; return when it has started.
-
-        Raises:
-            AppError: it says that it cannot start.
-        """
-        if self._task is None:
-            self._task = asyncio.create_task(self._run())
-            # It waits for as long as there is an environment: nothing is lost with it.
-            self._task._log_destroy_pending = False  # type: ignore[attr-defined]
-        if not self._answered.is_set():
-            await self._answered.wait()
-        if self._failure is not None:
-            raise AppError(f"the app could not start: {self._failure}")
-
-    async def _run(self) -> None:
-        scope = {"type": "lifespan", "asgi": dict(_VERSION), "state": self.state}
-        try:
-            await self._app(scope, self._receive, self._send)
-        except Exception as exc:
-            if not self._answered.is_set():
-                import logging
-
-                # As other servers do: an app that cannot start has a message to say so.
-                logging.getLogger("penstock").info("the app has no lifespan", exc_info=exc)
-        finally:
-            self._answered.set()
-
-    async def _receive(self) -> Message:
-        if not self._asked:
-            self._asked = True
-            return {"type": "lifespan.startup"}
-        # An environment ends without notice.
-        await asyncio.get_running_loop().create_future()
-        raise AssertionError
-
-    async def _send(self, message: Message) -> None:
-        if not message["type"].startswith("lifespan."):
-            raise AppError(f"an ASGI app cannot send {message['type']!r} in its lifespan")
-        if message["type"] == "lifespan.startup.failed":
-            self._failure = str(message.get("message", "")) or "lifespan.startup.failed"
-        if message["type"].startswith("lifespan.startup."):
-            self._answered.set()

@@ -5,16 +5,22 @@ Source: PEP 3333.
 
 from __future__ import annotations
 
+import os
 import sys
+from contextvars import copy_context
 
+from ..deadline import GuardedBlock
 from ..errors import AppError, StreamBrokenError
+from .addresses import host_and_port
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any, TypeAlias
 
+    from ..deadline import DeadlineGuard
     from ..messages import Request
+    from ..stream import ResponseStream
     from .answering import Kept, Streamed
 
     App: TypeAlias = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -26,23 +32,27 @@ def environ_of(request: Request, marks: dict[str, Any]) -> dict[str, Any]:
     from urllib.parse import unquote_to_bytes
 
     headers = request.headers
-    name, _, port = (headers.get("host") or "").partition(":")
+    scheme = (headers.get("x-forwarded-proto") or "https").partition(",")[0].strip()
+    name, port = host_and_port(headers.get("host"), scheme)
+    root_path = request.root_path
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method.upper(),
-        "SCRIPT_NAME": "",
         # As PEP 3333 has it: bytes as characters.
-        "PATH_INFO": unquote_to_bytes(request.path).decode("latin-1"),
+        "SCRIPT_NAME": unquote_to_bytes(root_path).decode("latin-1"),
+        "PATH_INFO": unquote_to_bytes(request.path[len(root_path) :]).decode("latin-1"),
         "QUERY_STRING": request.query,
-        "SERVER_NAME": name or "lambda",
-        "SERVER_PORT": port or "443",
+        "SERVER_NAME": name,
+        "SERVER_PORT": str(port),
         "SERVER_PROTOCOL": request.protocol,
         "REMOTE_ADDR": request.source_ip,
         "CONTENT_LENGTH": str(len(request.body)),
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": (headers.get("x-forwarded-proto") or "https").partition(",")[0],
+        "wsgi.url_scheme": scheme,
         "wsgi.input": BytesIO(request.body),
+        # It ends by itself, also for a client that sent its body in chunks.
+        "wsgi.input_terminated": True,
         "wsgi.errors": sys.stderr,
-        "wsgi.multithread": False,
+        "wsgi.multithread": "AWS_LAMBDA_MAX_CONCURRENCY" in os.environ,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
         "wsgi.file_wrapper": FileWrapper,
@@ -60,13 +70,30 @@ def environ_of(request: Request, marks: dict[str, Any]) -> dict[str, Any]:
     return environ
 
 
-def answer(app: App, environ: dict[str, Any], into: Streamed | Kept) -> None:
+def answer(
+    app: App,
+    environ: dict[str, Any],
+    into: Streamed | Kept,
+    guard: DeadlineGuard | None,
+    stream: ResponseStream | None,
+) -> None:
     """Run the app for one request and give what it returns to `into`, part by part.
+
+    It runs with context variables of its own. When `guard` says that the time has come,
+    `DeadlineApproaching` is raised in it; `stream` is what `into` writes to.
 
     Raises:
         AppError: the app did not call `start_response`, or not in its turn.
         BaseException: what the app raises.
     """
+    if guard is None:
+        copy_context().run(_answer, app, environ, into)
+    else:
+        with GuardedBlock(guard, stream):
+            copy_context().run(_answer, app, environ, into)
+
+
+def _answer(app: App, environ: dict[str, Any], into: Streamed | Kept) -> None:
     start = _Start(into)
     parts = app(environ, start)
     try:
@@ -104,11 +131,13 @@ class _Start:
         code = status[:3]
         if not code.isdecimal() or len(code) != 3:
             raise AppError(f"a status is like '200 OK', not {status!r:.80}")
-        self._head = int(code), list(headers)
+        self._head = int(code), [(name, value.strip(" \t")) for name, value in headers]
         return self.write
 
     def write(self, data: bytes) -> None:
         """Send a part of the body."""
+        if not isinstance(data, bytes):
+            raise AppError(f"a WSGI app's body is bytes, not {type(data).__name__}")
         self.send_head()
         self._into.body(data)
 

@@ -1,0 +1,131 @@
+"""From an event to the request that an app is to answer, or is not to see."""
+
+from __future__ import annotations
+
+from ..errors import AppError, EventError
+from ..event_sources.detect import source_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from ..event_sources.contract import EventSource
+    from ..messages import Request
+
+BAD_REQUEST = (400, b"Bad Request")
+NOT_FOUND = (404, b"Not Found")
+
+
+class Call:
+    """One event on its way: as the request it tells of, or with the answer that refuses it."""
+
+    def __init__(self, event: Any, context: Any, source: EventSource) -> None:
+        self.event = event
+        self.context = context
+        self.source = source
+        self.request: Request | None = None
+        self.refusal: tuple[int, bytes] | None = None
+
+    @property
+    def method(self) -> str:
+        """The request's method, if there is a request."""
+        return self.request.method.upper() if self.request is not None else ""
+
+    def marks(self) -> dict[str, Any]:
+        """What the app finds of Lambda in its scope or environ."""
+        return {
+            "aws.event": self.event,
+            "aws.context": self.context,
+            "aws.source": self.source.name,
+        }
+
+
+class Router:
+    """Knows whose event it is, below which path the app is, and what outsiders may not call.
+
+    Raises:
+        AppError: `base_path` is no path, or `open_paths` names no source from within AWS.
+    """
+
+    def __init__(
+        self, sources: Sequence[EventSource], base_path: str, open_paths: Iterable[str]
+    ) -> None:
+        self._sources = sources
+        self._base_path = _checked_base(base_path)
+        internal = {source.name: source.path for source in sources if source.is_internal}
+        is_open = set(open_paths)
+        if unknown := is_open - set(internal):
+            raise AppError(
+                f"{', '.join(sorted(unknown))} in open_paths: not one of the sources that have "
+                f"a path of their own, {', '.join(sorted(internal))}"
+            )
+        self._refused = {
+            _normal(path) for name, path in internal.items() if path and name not in is_open
+        }
+        self._refused_below = tuple(
+            _normal(source.path) + "/"
+            for source in sources
+            if getattr(source, "has_paths_below", False) and source.name not in is_open
+        )
+
+    def call(self, event: Any, context: Any) -> Call:
+        """Find out what `event` asks for.
+
+        Raises:
+            EventError: no source knows it, or it comes from within AWS and is malformed.
+        """
+        source = source_of(event, self._sources)
+        call = Call(event, context, source)
+        try:
+            request = source.request(event)
+        except EventError as exc:
+            if source.is_internal:
+                raise
+            log("the event cannot be made a request", exc)
+            call.refusal = BAD_REQUEST
+            return call
+        call.request = request
+        if not source.is_internal:
+            self._put_below(request)
+            if self._refused and self._is_refused(request):
+                call.refusal = NOT_FOUND
+        return call
+
+    def _put_below(self, request: Request) -> None:
+        base = self._base_path
+        if base:
+            path = request.path[len(request.root_path) :]
+            if path == base or path.startswith(base + "/"):
+                request.root_path += base
+
+    def _is_refused(self, request: Request) -> bool:
+        # Whether a framework looks at the root path or not, it does not get there.
+        for path in {request.path, request.path[len(request.root_path) :]}:
+            normal = _normal(path)
+            if normal in self._refused or normal.startswith(self._refused_below):
+                return True
+        return False
+
+
+def log(what: str, exc: BaseException) -> None:
+    """Log an error that is answered, not raised."""
+    import logging
+
+    logging.getLogger("penstock").error(what, exc_info=exc)
+
+
+def _checked_base(path: str) -> str:
+    if path in ("", "/"):
+        return ""
+    if not isinstance(path, str) or not path.startswith("/") or path.startswith("//"):
+        raise AppError(f"base_path is like '/api', not {path!r:.80}")
+    return path.rstrip("/")
+
+
+def _normal(path: str) -> str:
+    """A path as routers may read it: decoded, without dots, doubled or last slashes."""
+    from posixpath import normpath
+    from urllib.parse import unquote
+
+    return normpath("/" + unquote(path).strip("/"))

@@ -1,0 +1,43 @@
+"""Small applications of both kinds, and events for them."""
+
+from __future__ import annotations
+
+from penstock.event_sources.function_url import event_from_request
+from penstock.messages import Headers, Request
+
+
+def event(method="GET", path="/", query="", headers=(), body=b""):
+    """An event as the emulator's Function URL makes it."""
+    return event_from_request(
+        Request(method=method, path=path, query=query, headers=Headers(headers), body=body),
+        request_id="r1",
+        domain_name="abc.lambda-url.us-east-1.on.aws",
+        port=443,
+        trace_id="Root=1",
+        at=0,
+    )
+
+
+def asgi(status=200, headers=((b"content-type", b"text/plain"),), body=(b"one", b"two")):
+    async def app(scope, receive, send):
+        app.scope = scope
+        app.request = await receive()
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        for part in body:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body"})
+
+    return app
+
+
+def wsgi(status="200 OK", headers=(("Content-Type", "text/plain"),), body=(b"one", b"two")):
+    def app(environ, start_response):
+        app.environ = environ
+        app.input = environ["wsgi.input"].read()
+        start_response(status, list(headers))
+        return iter(body)
+
+    return app
+
+
+KINDS = {"asgi": asgi, "wsgi": wsgi}
