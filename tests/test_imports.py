@@ -39,9 +39,22 @@ ARROWS = {
     "buffered": {"wire"},
     "handler": {"stream"},
     "joining": {"stream", "handler"},
+    "heartbeats": set(),
+    "event_streams": {"stream", "handler", "heartbeats"},
+    "server_sent_events": set(),
+    "event_handlers": {"stream", "handler", "event_streams", "server_sent_events"},
     "deadline": set(),
     "pipelines": {"stream"},
-    "bridge": {"stream", "handler", "event_sources"},
+    "bridge": {
+        "stream",
+        "handler",
+        "event_sources",
+        "deadline",
+        "event_handlers",
+        "event_streams",
+        "server_sent_events",
+    },
+    "mangum": {"bridge", "event_sources"},
     "runtime": {"stream", "wire", "transports"},
     "emulator": {"wire", "event_sources", "cloudformation"},
     "client": {"wire"},
@@ -52,7 +65,7 @@ ARROWS = {
 
 # What may be imported inside a function only: what not every function of a user needs.
 LAZY_ARROWS = {
-    "bridge": {"event_loop"},
+    "bridge": {"buffered", "event_loop"},
     "handler": {"buffered", "deadline", "event_loop", "joining", "runtime.takeover"},
     "testing": {"emulator"},
 }
@@ -393,10 +406,12 @@ def test_the_public_names_are_these():
         "HttpResponseStream",
         "Prelude",
         "ResponseStream",
+        "ServerSentEvent",
         "__version__",
         "adapt",
         "errors",
         "pipeline",
+        "sse",
         "streamify_response",
     ]
     assert dir(penstock) == sorted(penstock.__all__)

@@ -36,7 +36,12 @@ class HandlerShapeError(PenstockError, TypeError):
 
 
 class EventError(PenstockError, ValueError):
-    """An event is of no source that was asked, or is not made as its source makes it."""
+    """An event is of no source that was asked, or is not made as its source makes it.
+
+    `status` is what a client is told, if there is one.
+    """
+
+    status = 400
 
 
 class DeliveryError(PenstockError):

@@ -11,6 +11,7 @@ import pytest
 import penstock
 from penstock import adapt
 from penstock.errors import AppError, EventError
+from penstock.event_sources.sqs import Sqs
 from penstock.messages import Request
 from penstock.testing import Context, run
 from tests.bridge.apps import KINDS, asgi, event, wsgi
@@ -401,17 +402,11 @@ class Told:
         return [response.status, response.body.decode(), event]
 
 
-def sources():
-    from penstock.event_sources.function_url import FunctionUrl
-
-    return [FunctionUrl(), Told()]
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_source_of_one_s_own_is_asked_and_marked(kind):
     app = KINDS[kind]()
 
-    assert run(adapt(app, sources=sources()), "news").result == [200, "onetwo", "news"]
+    assert run(adapt(app, sources=[Told()]), "news").result == [200, "onetwo", "news"]
     found = app.scope if kind == "asgi" else app.environ
     assert found["aws.source"] == "told"
 
@@ -421,7 +416,7 @@ def test_a_source_of_one_s_own_is_asked_and_marked(kind):
 )
 def test_an_outside_caller_is_refused_the_path_of_events_from_within(path):
     app = wsgi()
-    handler = adapt(app, sources=sources())
+    handler = adapt(app, sources=[Told()])
 
     assert run(handler, event(path=path)).prelude.status_code == 404
     assert not hasattr(app, "environ")
@@ -431,20 +426,51 @@ def test_an_outside_caller_is_refused_the_path_of_events_from_within(path):
 def test_which_sources_are_streamed_to_can_be_said(monkeypatch):
     app = wsgi()
 
-    assert run(adapt(app, sources=sources(), stream=["told"]), "news").chunks == [b"one", b"two"]
-    assert not run(adapt(app, sources=sources(), stream=["told"]), event()).is_streamed
-    assert run(adapt(app, sources=sources(), mode="stream"), "news").is_streamed
+    assert run(adapt(app, sources=[Told()], stream=["told"]), "news").chunks == [b"one", b"two"]
+    assert not run(adapt(app, sources=[Told()], stream=["told"]), event()).is_streamed
+    assert run(adapt(app, sources=[Told()], mode="stream"), "news").is_streamed
     monkeypatch.setenv("PENSTOCK_STREAM", "told, function_url")
-    assert run(adapt(app, sources=sources()), "news").is_streamed
+    assert run(adapt(app, sources=[Told()]), "news").is_streamed
     monkeypatch.setenv("PENSTOCK_STREAM", "")
-    assert not run(adapt(app, sources=sources()), event()).is_streamed
+    assert not run(adapt(app, sources=[Told()]), event()).is_streamed
 
 
 def test_a_source_that_cannot_be_streamed_to_is_refused():
-    with pytest.raises(AppError, match="alb cannot be streamed to; those that can: function_url"):
+    with pytest.raises(
+        AppError, match="alb cannot be streamed to; those that can: function_url, rest_api"
+    ):
         adapt(wsgi(), stream=["function_url", "alb"])
 
 
 def test_an_event_that_two_sources_claim_is_an_error():
-    with pytest.raises(EventError, match="several sources take this event for theirs: told, told"):
-        adapt(wsgi(), sources=[Told(), Told()])("news", None)
+    class Heard(Told):
+        name = "heard"
+
+    with pytest.raises(EventError, match="several sources take this event for theirs: told, heard"):
+        adapt(wsgi(), sources=[Told(), Heard()])("news", None)
+
+
+def test_a_source_takes_the_place_of_a_known_one_of_its_name():
+    app = wsgi()
+    handler = adapt(app, sources=[Sqs("/orders")])
+    messages = {"Records": [{"messageId": "1", "eventSource": "aws:sqs", "body": "{}"}]}
+
+    assert run(handler, messages).result == {"batchItemFailures": []}
+    assert app.environ["PATH_INFO"] == "/orders"
+    assert run(handler, event("POST", "/sqs")).text == "onetwo"
+    assert run(handler, event("POST", "/orders")).prelude.status_code == 404
+
+
+def test_a_request_that_came_in_part_is_answered_413():
+    cloudfront = {
+        "config": {"eventType": "viewer-request"},
+        "request": {
+            "clientIp": "203.0.113.178",
+            "method": "POST",
+            "uri": "/",
+            "querystring": "",
+            "headers": {"host": [{"key": "Host", "value": "d111111abcdef8.cloudfront.net"}]},
+            "body": {"inputTruncated": True, "encoding": "base64", "data": "aGVsbG8="},
+        },
+    }
+    assert adapt(wsgi())({"Records": [{"cf": cloudfront}]}, None)["status"] == "413"

@@ -179,7 +179,7 @@ EVENTS = {
         "authorizationToken": "allow",
         "methodArn": "arn:aws:execute-api:eu-west-1:123456789012:p9q8r7/live/POST/rooms",
     },
-    "a WebSocket API": {
+    "websocket": {
         "headers": {"Host": "w1.execute-api.eu-west-1.amazonaws.com"},
         "multiValueHeaders": {"Host": ["w1.execute-api.eu-west-1.amazonaws.com"]},
         "requestContext": {

@@ -6,6 +6,8 @@ import pytest
 
 from penstock.errors import EventError
 from penstock.event_sources.detect import all_sources, source_of
+from penstock.event_sources.direct import Direct
+from penstock.testing.event_samples import EVENTS as SAMPLES
 
 from .http_events import EVENTS as HTTP_EVENTS
 from .http_events import owner_of
@@ -15,10 +17,11 @@ from .test_delivered import ALL as DELIVERED_EVENTS
 @pytest.mark.parametrize("which", HTTP_EVENTS)
 def test_an_event_of_http_is_its_source_s_or_nobody_s(which):
     names = [source.name for source in all_sources() if source.matches(HTTP_EVENTS[which])]
-    # The events' names begin with their source's; "SQS" is no HTTP, but somebody's. Of
+    # The events' names begin with their source's; two are no HTTP, but somebody's. Of
     # "EventBridge" there is too little.
     owner = owner_of(which)
-    known = {source.name: source.name for source in all_sources()} | {"SQS": "sqs"}
+    known = {source.name: source.name for source in all_sources()}
+    known |= {"SQS": "sqs", "a WebSocket API": "websocket"}
 
     assert names == ([known[owner]] if owner in known else [])
 
@@ -35,6 +38,30 @@ def test_what_is_nobody_s_is_an_error_that_names_all_sources(event):
 
     for source in all_sources():
         assert f"{source.name}: {source.looks_for}" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_sample_event_is_its_source_s(name):
+    for event in SAMPLES[name]:
+        assert source_of(event, all_sources()).name == name
+
+
+def test_there_are_samples_of_every_source():
+    assert set(SAMPLES) == {source.name for source in all_sources()}
+
+
+@pytest.mark.parametrize("event", [None, 5, "text", [], {}, {"order": 17}, {"Records": []}])
+def test_a_fallback_takes_what_nobody_else_knows_and_nothing_else(event):
+    sources = [Direct("/invoke"), *all_sources()]
+
+    assert source_of(event, sources).name == "direct"
+    for name, events in SAMPLES.items():
+        assert {source_of(event, sources).name for event in events} == {name}
+
+
+def test_two_fallbacks_are_one_too_many():
+    with pytest.raises(EventError, match="several sources take this event for theirs"):
+        source_of({}, [Direct("/a"), Direct("/b")])
 
 
 def test_names_and_paths_are_each_one_s():

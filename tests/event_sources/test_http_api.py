@@ -50,6 +50,7 @@ def test_an_event_of_2_0_is_a_request():
         ("host", "k3j5h2.execute-api.eu-west-1.amazonaws.com"),
         ("x-tag", "one,two"),
         ("cookie", "sid=1; theme=dark"),
+        ("content-length", str(len(BODY.encode()))),
     ]
 
 
@@ -76,15 +77,80 @@ def test_the_path_which_the_service_has_decoded_is_encoded(source, event, key, d
     assert source.request(changed(event, **{key: decoded})).path == path
 
 
+STAGED = {"stage": "live"}
+AT_OWN_ADDRESS = STAGED | {"domainName": "k3j5h2.execute-api.eu-west-1.amazonaws.com"}
+BEHIND_CUSTOM_DOMAIN = STAGED | {"domainName": "rooms.example.org"}
+
+
+@pytest.mark.parametrize(
+    ("given", "context", "path", "root_path"),
+    [
+        ("/live/rooms", AT_OWN_ADDRESS, "/live/rooms", "/live"),
+        ("/live/", AT_OWN_ADDRESS, "/live/", "/live"),
+        ("/live", AT_OWN_ADDRESS, "/live", "/live"),
+        ("/live/live/a b", AT_OWN_ADDRESS, "/live/live/a%20b", "/live"),
+        ("/lively/rooms", AT_OWN_ADDRESS, "/lively/rooms", ""),
+        ("/rooms/live/1", AT_OWN_ADDRESS, "/rooms/live/1", ""),
+        ("/$default/rooms", AT_OWN_ADDRESS | {"stage": "$default"}, "/$default/rooms", ""),
+        ("//rooms", AT_OWN_ADDRESS | {"stage": ""}, "//rooms", ""),
+        ("/live/rooms", AT_OWN_ADDRESS | {"stage": None}, "/live/rooms", ""),
+        ("/live/rooms", AT_OWN_ADDRESS | {"stage": ["live"]}, "/live/rooms", ""),
+    ],
+)
+@pytest.mark.parametrize(
+    ("source", "event", "key"),
+    [(V2, HTTP_API, "rawPath"), (V1, HTTP_API_V1, "path")],
+    ids=["2.0", "1.0"],
+)
+def test_at_the_api_s_own_address_the_stage_is_the_root_path(
+    source, event, key, given, context, path, root_path
+):
+    context = event["requestContext"] | context
+    request = source.request(changed(event, requestContext=context, **{key: given}))
+
+    assert (request.path, request.root_path) == (path, root_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ("/live/rooms", "/rooms"),
+        ("/live/", "/"),
+        ("/live", "/"),
+        ("/live/live/1", "/live/1"),
+        ("/lively", "/lively"),
+    ],
+)
+def test_behind_a_custom_domain_the_stage_which_nobody_has_sent_is_taken_away(given, path):
+    context = HTTP_API["requestContext"] | BEHIND_CUSTOM_DOMAIN
+    request = V2.request(changed(HTTP_API, requestContext=context, rawPath=given))
+
+    assert (request.path, request.root_path) == (path, "")
+
+
+def test_1_0_behind_a_custom_domain_stays_as_it_is():
+    context = HTTP_API_V1["requestContext"] | BEHIND_CUSTOM_DOMAIN
+    request = V1.request(changed(HTTP_API_V1, requestContext=context, path="/live/rooms"))
+
+    assert (request.path, request.root_path) == ("/live/rooms", "")
+
+
+def test_a_stage_that_only_the_context_of_1_0_has_is_the_root_path_too():
+    context = HTTP_API_V1["requestContext"] | AT_OWN_ADDRESS | {"path": "/live/red room"}
+    request = V1.request(changed(HTTP_API_V1, requestContext=context, path="/red room"))
+
+    assert (request.path, request.root_path) == ("/live/red%20room", "/live")
+
+
 def test_the_cookies_take_the_place_of_the_field():
-    event = changed(HTTP_API, headers={"Cookie": "old=1"}, cookies=["a=1", "b=2"])
+    event = changed(HTTP_API, headers={"Cookie": "old=1"}, cookies=["a=1", "b=2"], body=None)
 
     assert fields_of(V2.request(event)) == [("cookie", "a=1; b=2")]
 
 
 @pytest.mark.parametrize("cookies", [..., None, []])
 def test_without_cookies_the_field_stays(cookies):
-    event = changed(HTTP_API, headers={"Cookie": "a=1; b=2"}, cookies=cookies)
+    event = changed(HTTP_API, headers={"Cookie": "a=1; b=2"}, cookies=cookies, body=None)
 
     assert fields_of(V2.request(event)) == [("cookie", "a=1; b=2")]
 

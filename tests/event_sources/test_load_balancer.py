@@ -110,7 +110,7 @@ def test_the_address_is_the_one_that_the_load_balancer_has_seen(forwarded, addre
 
 @pytest.mark.parametrize("headers", [..., None, {}])
 def test_an_event_without_headers_is_a_request(headers):
-    request = BALANCER.request(changed(LOAD_BALANCER, headers=headers))
+    request = BALANCER.request(changed(LOAD_BALANCER, headers=headers, body=None))
 
     assert (fields_of(request), request.source_ip) == ([], "")
 

@@ -44,6 +44,7 @@ def test_an_event_is_a_request():
         ("x-tag", "one"),
         ("x-tag", "two"),
         ("cookie", "sid=1; theme=dark"),
+        ("content-length", str(len(BODY.encode()))),
     ]
 
 
@@ -107,6 +108,41 @@ def test_values_that_only_the_single_map_has_are_taken_too():
 )
 def test_the_path_stays_as_it_is_but_for_what_no_path_may_have(given, path):
     assert REST.request(changed(REST_API, path=given)).path == path
+
+
+OWN_ADDRESS = "p9q8r7.execute-api.eu-west-1.amazonaws.com"
+PRIVATE_ADDRESS = "p9q8r7-vpce-0a1b.execute-api.eu-west-1.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("given", "whole", "domain", "path", "root_path"),
+    [
+        ("/rooms/a%20b", "/live/rooms/a%20b", OWN_ADDRESS, "/live/rooms/a%20b", "/live"),
+        ("/rooms", "/live/rooms", PRIVATE_ADDRESS, "/live/rooms", "/live"),
+        ("/rooms/", "/live/rooms/", OWN_ADDRESS, "/live/rooms/", "/live"),
+        ("/", "/live/", OWN_ADDRESS, "/live/", "/live"),
+        ("/", "/live", OWN_ADDRESS, "/live", "/live"),
+        ("/live/1", "/live/live/1", OWN_ADDRESS, "/live/live/1", "/live"),
+        # A client's own, or made by hand: the stage is not in front of this path.
+        ("/live/1", "/live/1", OWN_ADDRESS, "/live/1", ""),
+        ("/rooms", "/other/rooms", OWN_ADDRESS, "/rooms", ""),
+        ("/rooms", "/live/more/rooms", OWN_ADDRESS, "/rooms", ""),
+        ("/rooms", "/liverooms", OWN_ADDRESS, "/rooms", ""),
+        ("/rooms", "/live", OWN_ADDRESS, "/rooms", ""),
+        ("/rooms", ["/live/rooms"], OWN_ADDRESS, "/rooms", ""),
+        ("/rooms", None, OWN_ADDRESS, "/rooms", ""),
+        # Custom domains: with what a mapping has in front, or with nothing.
+        ("/v1/rooms", "/v1/rooms", "rooms.example.org", "/v1/rooms", ""),
+        ("/live/rooms", "/live/rooms", "rooms.example.org", "/live/rooms", ""),
+        ("/rooms", "/live/rooms", "rooms.example.org", "/rooms", ""),
+        ("/rooms", "/live/rooms", None, "/rooms", ""),
+    ],
+)
+def test_at_the_api_s_own_address_the_stage_is_the_root_path(given, whole, domain, path, root_path):
+    context = REST_API["requestContext"] | {"path": whole, "domainName": domain}
+    request = REST.request(changed(REST_API, path=given, requestContext=context))
+
+    assert (request.path, request.root_path) == (path, root_path)
 
 
 @pytest.mark.parametrize("identity", [..., None, {}, {"sourceIp": None}])

@@ -6,6 +6,7 @@ import os
 
 from ..errors import AppError, DeadlineApproaching
 from ..event_sources.detect import all_sources
+from ..event_sources.direct import Direct
 from ..handler import answer_with_coroutine, answer_with_function, take_over_aws_client
 from ..stream import current_responder
 from . import wsgi
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..event_sources.contract import EventSource
+    from ..messages import Response
     from ..stream import AsyncResponseStream, Responder, ResponseStream
     from .routing import Call
 
@@ -33,7 +35,8 @@ def adapt(
     *,
     mode: str = "auto",
     stream: Iterable[str] | None = None,
-    sources: Iterable[EventSource] | None = None,
+    sources: Iterable[EventSource] = (),
+    default_path: str | None = None,
     base_path: str = "",
     open_paths: Iterable[str] = (),
     deadline_margin_ms: int | None = None,
@@ -48,7 +51,10 @@ def adapt(
     whether its caller streams, and under a buffered one a stream's body is lost, so that
     has to be said for everything else.
 
-    `sources` are the event sources to ask; default: all of `event_sources`.
+    `sources` are event sources to ask besides those that Penstock knows, or, if one has the
+    name of a known one, in its place: `[Sqs("/orders", per_record=True)]`. An event that no
+    source knows is an error, or, with `default_path`, a POST of it to that path, whose answer
+    is the result.
     `base_path` is the path below which the app is mounted, as the client sees it: `/api` for
     a custom domain's mapping, say. It becomes part of `root_path`, or `SCRIPT_NAME`, if
     whole segments of the path are the same; other paths stay as they are. The stage of an
@@ -75,6 +81,7 @@ def adapt(
     Raises:
         AppError: the app is neither, an option is not one of those possible, or, on Lambda,
             the app says that it cannot start.
+        ValueError: `default_path` is no path.
     """
     if mode not in ("auto", "stream", "buffer"):
         raise AppError(f"mode is 'auto', 'stream' or 'buffer', not {mode!r}")
@@ -87,7 +94,11 @@ def adapt(
         or deadline_margin_ms < 0
     ):
         raise AppError(f"deadline_margin_ms is a number, 0 or more, not {deadline_margin_ms!r}")
-    asked = list(sources) if sources is not None else all_sources()
+    known = {source.name: source for source in all_sources()}
+    known |= {source.name: source for source in sources}
+    if default_path is not None:
+        known["direct"] = Direct(default_path)
+    asked = list(known.values())
     if mode == "stream":
         stream = [source.name for source in asked if source.can_stream]
     streaming = set() if mode == "buffer" else _streaming_names(stream, asked)
@@ -110,6 +121,8 @@ class _Handler:
 
     def __call__(self, event: Any, context: Any) -> Any:
         call = self._router.call(event, context)
+        if call.is_by_record:
+            return self._by_record(call)
         if call.source.name in self._streaming:
             responder = current_responder.get(None)
             if responder is not None:
@@ -119,6 +132,17 @@ class _Handler:
 
             note_fallback()
         return call.source.result(self._keep(call).response, event)
+
+    def _by_record(self, call: Call) -> Any:
+        guard = guard_of(call.context, self._margin_ms)
+
+        def deliver(event: Any) -> Response | None:
+            if guard is not None and guard.seconds_left() <= 0:
+                return None
+            return self._keep(call.part(event)).response
+
+        source: Any = call.source
+        return source.result_by_record(call.event, deliver)
 
     def _stream(self, call: Call, responder: Responder) -> None:
         raise NotImplementedError

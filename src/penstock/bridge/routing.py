@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from ..event_sources.contract import EventSource
     from ..messages import Request
 
-BAD_REQUEST = (400, b"Bad Request")
 NOT_FOUND = (404, b"Not Found")
 
 
@@ -26,6 +25,21 @@ class Call:
         self.source = source
         self.request: Request | None = None
         self.refusal: tuple[int, bytes] | None = None
+
+    @property
+    def is_by_record(self) -> bool:
+        """Whether it is no request itself, but each of its records is to be one."""
+        return getattr(self.source, "per_record", False)
+
+    def part(self, event: Any) -> Call:
+        """The same for an event that holds one of the records.
+
+        Raises:
+            EventError: it cannot be written as JSON.
+        """
+        call = Call(event, self.context, self.source)
+        call.request = self.source.request(event)
+        return call
 
     @property
     def method(self) -> str:
@@ -77,13 +91,17 @@ class Router:
         """
         source = source_of(event, self._sources)
         call = Call(event, context, source)
+        if call.is_by_record:
+            return call
         try:
             request = source.request(event)
         except EventError as exc:
             if source.is_internal:
                 raise
             log("the event cannot be made a request", exc)
-            call.refusal = BAD_REQUEST
+            from http import HTTPStatus
+
+            call.refusal = exc.status, HTTPStatus(exc.status).phrase.encode()
             return call
         call.request = request
         if not source.is_internal:

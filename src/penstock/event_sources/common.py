@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 # RFC 3986 section 3.3; letters, digits and "-._~" are never encoded.
 _PATH_CHARACTERS = "/!$&'()*+,;=:@"
 
+# What clients also send as it is, though they should not. "%" is of what they have encoded.
+_SENT_IN_PATHS = _PATH_CHARACTERS + '%"<>[\\]^`{|}'
+_SENT_IN_QUERIES = _SENT_IN_PATHS + "?"
+
+# RFC 9110 section 5.6.2: what a token may have besides letters and digits.
+_WITHOUT_MARKS = str.maketrans(dict.fromkeys("!#$%&'*+-.^_`|~", "a"))
+
 
 def text_of(values: dict[str, Any], key: str, default: str) -> str:
     """The text under `key`, or `default` if there is nothing, or null."""
@@ -21,8 +28,24 @@ def text_of(values: dict[str, Any], key: str, default: str) -> str:
     if value is None:
         return default
     if not isinstance(value, str):
-        raise EventError(f"{key} should be text, found {type(value).__name__} ({value!r:.80})")
+        raise EventError(f"{key} should be text, found {type(value).__name__}")
     return value
+
+
+def line_of(values: dict[str, Any], key: str, default: str) -> str:
+    """As `text_of`, and with nothing in it that could end a line: see `has_line_break`."""
+    value = text_of(values, key, default)
+    if has_line_break(value):
+        raise EventError(f"{key} should be one line, found a line break or NUL in it")
+    return value
+
+
+def method_of(values: dict[str, Any], key: str) -> str:
+    """The request's method under `key`; GET if there is nothing."""
+    method = text_of(values, key, "GET")
+    if not is_token(method):
+        raise EventError(f"{key} should be a method like GET, found characters that none has")
+    return method
 
 
 def object_of(values: dict[str, Any], key: str) -> dict[str, Any]:
@@ -33,6 +56,16 @@ def object_of(values: dict[str, Any], key: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise EventError(f"{key} should be an object, found {type(value).__name__}")
     return value
+
+
+def texts_of(values: dict[str, Any], key: str) -> list[str]:
+    """The list of texts under `key`, empty if there is nothing, or null."""
+    texts = values.get(key)
+    if texts is None:
+        return []
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise EventError(f"{key} should be a list of text, and is not")
+    return texts
 
 
 def pairs_of(event: dict[str, Any], key: str) -> list[tuple[str, str]]:
@@ -51,28 +84,102 @@ def pairs_of(event: dict[str, Any], key: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def headers_of(pairs: list[tuple[str, str]], cookies: list[str] | None = None) -> Headers:
+def headers_of(
+    pairs: list[tuple[str, str]],
+    cookies: list[str] | None = None,
+    body: bytes | None = None,
+) -> Headers:
     """The fields of a request, with one of cookies at most (RFC 6265 section 5.4).
 
     Repeated ones are joined as cookies are, with "; ". `cookies` take the field's place.
+
+    With `body`, the fields say how long it is: some events have no `content-length`, and a
+    `transfer-encoding` is of a connection that ended at the front door. Frameworks that
+    look at these fields would not read the body.
+
+    Raises:
+        EventError: a name is no token, or a value has a line break or NUL in it. No front
+            door takes such a field, and in an app it would become another field.
     """
     sent = cookies or [value for name, value in pairs if name.lower() == "cookie"]
     fields = [pair for pair in pairs if pair[0].lower() != "cookie"]
     if sent:
         fields.append(("cookie", "; ".join(sent)))
-    return Headers(fields)
+    for name, value in fields:
+        if not is_token(name):
+            raise EventError(f"a header's name should be a token, found {name!r:.80}")
+        if has_line_break(value):
+            raise EventError(f"the header {name:.80} has a line break or NUL in it")
+    return Headers(fields if body is None else _framed(fields, body))
+
+
+def _framed(fields: list[tuple[str, str]], body: bytes) -> list[tuple[str, str]]:
+    length = str(len(body))
+    framed: list[tuple[str, str]] = []
+    place = None
+    for name, value in fields:
+        key = name.lower()
+        if key == "content-length":
+            if place is not None:
+                continue
+            place, value = len(framed), length
+        elif key == "transfer-encoding":
+            continue
+        framed.append((name, value))
+    if place is None and body:
+        framed.append(("content-length", length))
+    return framed
+
+
+def is_token(text: str) -> bool:
+    """Whether a text can be a header's name, or a method (RFC 9110 section 5.6.2)."""
+    return text.isascii() and text.translate(_WITHOUT_MARKS).isalnum()
+
+
+def has_line_break(text: str) -> bool:
+    """Whether a text has CR, LF or NUL in it, which no field may have (RFC 9110 section 5.5)."""
+    return "\n" in text or "\r" in text or "\0" in text
 
 
 def encoded_path(path: str, *, is_decoded: bool = False) -> str:
     """A path with what none may have in it percent-encoded.
 
     What is already encoded stays as it is, unless the source has decoded the path: then a
-    percent sign is one that the client has sent.
+    percent sign, or a line break, is one that the client has sent encoded.
+
+    Raises:
+        EventError: it does not begin with a slash, or it is not decoded and has a line
+            break or NUL in it, which nobody can send.
     """
+    if not path:
+        return "/"
+    if not path.startswith("/"):
+        raise EventError("the path should begin with a slash, and does not")
+    if is_decoded:
+        return _quoted(path, _PATH_CHARACTERS)
+    if has_line_break(path):
+        raise EventError("the path has a line break or NUL in it, which nobody can send")
+    return path if _is_sendable(path, "?#") else _quoted(path, _SENT_IN_PATHS)
+
+
+def sent_query(values: dict[str, Any], key: str) -> str:
+    """The query under `key`, which is as it was sent, without what can be in none."""
+    query = line_of(values, key, "")
+    return query if _is_sendable(query, "#") else _quoted(query, _SENT_IN_QUERIES)
+
+
+def _is_sendable(text: str, unless: str) -> bool:
+    return (
+        text.isascii()
+        and text.isprintable()
+        and not any(character in text for character in " " + unless)
+    )
+
+
+def _quoted(text: str, safe: str) -> str:
     from urllib.parse import quote
 
-    safe = _PATH_CHARACTERS if is_decoded else _PATH_CHARACTERS + "%"
-    return quote(path, safe=safe, errors="replace") or "/"
+    return quote(text, safe=safe, errors="replace")
 
 
 def multi_value_result(response: Response) -> dict[str, Any]:
@@ -157,7 +264,12 @@ def body_of(event: dict[str, Any]) -> bytes:
         return b""
     if not isinstance(body, str):
         raise EventError(f"body should be text, found {type(body).__name__}")
-    if not event.get("isBase64Encoded"):
+    is_base64 = event.get("isBase64Encoded")
+    if is_base64 is not None and not isinstance(is_base64, bool):
+        raise EventError(
+            f"isBase64Encoded should be true or false, found {type(is_base64).__name__}"
+        )
+    if not is_base64:
         return body.encode("utf-8", "replace")
     from base64 import b64decode
 

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
         by what it knows its events. `can_stream`: its caller can take a prelude and a body in
         pieces. `is_internal`: its events come from within AWS and are delivered to the app
         as requests to `path`, which no outside caller may make; else `path` is "".
+
+        Three more attributes may be there, and be true. `has_paths_below`: the requests of an
+        internal source are to paths below `path`, which is as closed to outside callers.
+        `is_fallback`: the source is asked only when no other has taken an event.
+        `per_record`: the events hold records that are to be delivered one by one, which
+        `result_by_record` does (see `batches.Batched`).
         """
 
         name: str

@@ -3,9 +3,7 @@
 The whole event is the body of one `POST` to a path of its own. What the app answers decides
 whether the invocation has succeeded, which is what AWS looks at before it tries again.
 
-Sources: AWS documentation, the service's page under "Integrating other services", and for
-batches "Implementing partial batch responses" (SQS) and "Configuring partial batch response"
-(Kinesis, DynamoDB).
+Sources: AWS documentation, the service's page under "Integrating other services".
 """
 
 from __future__ import annotations
@@ -56,7 +54,7 @@ class Delivered:
         body = _as_json(event)
         return Request(
             method="POST",
-            path=self.path,
+            path=self.path_of(event),
             headers=Headers(
                 [
                     ("host", self.host),
@@ -69,7 +67,11 @@ class Delivered:
             source_ip="",
         )
 
-    def result(self, response: Response, event: Any) -> dict[str, Any]:
+    def path_of(self, event: Any) -> str:
+        """Where a matching event is posted to: `path`, or something below it."""
+        return self.path
+
+    def result(self, response: Response, event: Any) -> Any:
         """An empty object, if the status is from 200 to 299.
 
         A redirect is none: whoever redirects has not handled the event, and nobody follows.
@@ -77,9 +79,17 @@ class Delivered:
         Raises:
             DeliveryError: it is any other.
         """
+        self.check_status(response)
+        return {}
+
+    def check_status(self, response: Response) -> None:
+        """Whether the app has handled the event, by the status it answered.
+
+        Raises:
+            DeliveryError: the status is not from 200 to 299.
+        """
         if not 200 <= response.status <= 299:
             raise DeliveryError(f"the app answered POST {self.path} with status {response.status}")
-        return {}
 
 
 class Recorded(Delivered):
@@ -102,78 +112,20 @@ class Recorded(Delivered):
         )
 
 
-class Batched(Recorded):
-    """A source that takes partial batch responses: which of the records have failed.
+def json_of(response: Response) -> Any:
+    """What the app answered as JSON; None for an empty body, as for null.
 
-    The app may answer `{"batchItemFailures": [{"itemIdentifier": "..."}, ...]}`; AWS looks at
-    it if the mapping has `ReportBatchItemFailures`, and then tries these records again.
+    Raises:
+        ValueError: it is no JSON. NaN is none: no service of AWS would take it.
     """
+    if not response.body.strip():
+        return None
+    import json
 
-    def identifier_of(self, record: dict[str, Any]) -> object:
-        """What AWS calls the record, or None."""
-        raise NotImplementedError
-
-    def result(self, response: Response, event: Any) -> dict[str, Any]:
-        """The failures that the response reports, else an empty list of them.
-
-        To AWS an empty list is the same as an empty object, a success of the whole batch. The
-        list says what is meant, and that the app's answer was understood.
-
-        Raises:
-            DeliveryError: the status is not from 200 to 299, or the report is malformed.
-                AWS would take some of these reports for a failure of the whole batch as
-                well; others, which might hide a failure, become one here.
-        """
-        super().result(response, event)
-        known = {self.identifier_of(record) for record in event["Records"]}
-        failures = [
-            {"itemIdentifier": self._checked_identifier(failure, known)}
-            for failure in self._reported(response)
-        ]
-        return {"batchItemFailures": failures}
-
-    def _reported(self, response: Response) -> list[Any]:
-        if not response.body.strip():
-            return []
-        import json
-
-        try:
-            answer = json.loads(response.body)
-        except (ValueError, RecursionError):
-            # "OK" as plain text is an answer, half an object is not.
-            content_type = response.headers.get("content-type") or ""
-            if "json" in content_type.lower() or response.body.lstrip().startswith(b"{"):
-                raise self._malformed("is not valid JSON") from None
-            return []
-        failures = answer.get("batchItemFailures") if isinstance(answer, dict) else None
-        if failures is None:
-            # No report; AWS also takes null for an empty list.
-            return []
-        if not isinstance(failures, list):
-            raise self._malformed(
-                f"has a {type(failures).__name__} for batchItemFailures; it should be a list "
-                'of {"itemIdentifier": "..."}'
-            )
-        return failures
-
-    def _checked_identifier(self, failure: object, known: set[object]) -> str:
-        identifier = failure.get("itemIdentifier") if isinstance(failure, dict) else None
-        if not isinstance(identifier, str) or not identifier:
-            raise self._malformed(
-                "has an item in batchItemFailures without an itemIdentifier; each should be "
-                '{"itemIdentifier": "..."}'
-            )
-        if identifier not in known:
-            raise self._malformed(
-                "reports an itemIdentifier that no record of the event has; "
-                "it should be that of a record"
-            )
-        return identifier
-
-    def _malformed(self, what: str) -> DeliveryError:
-        return DeliveryError(
-            f"the app's answer to POST {self.path} {what}. The whole batch is reported as failed"
-        )
+    try:
+        return json.loads(response.body, parse_constant=_refuse)
+    except RecursionError as exc:
+        raise ValueError("nested too deeply") from exc
 
 
 def text_at(record: dict[str, Any], part: str, key: str) -> str | None:
@@ -181,6 +133,10 @@ def text_at(record: dict[str, Any], part: str, key: str) -> str | None:
     inside = record.get(part)
     value = inside.get(key) if isinstance(inside, dict) else None
     return value if isinstance(value, str) else None
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _service_of(record: dict[str, Any]) -> Any:

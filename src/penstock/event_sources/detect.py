@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from ..errors import EventError
+from .codepipeline import CodePipeline
 from .dynamodb import DynamoDb
 from .eventbridge import EventBridge
 from .function_url import FunctionUrl
 from .http_api import HttpApiV1, HttpApiV2
 from .kafka import Kafka
 from .kinesis import Kinesis
-from .lattice import Lattice
+from .lambda_edge import LambdaEdge
+from .lattice import Lattice, LatticeV1
 from .load_balancer import LoadBalancer
 from .logs import Logs
 from .mq import Mq
@@ -18,6 +20,8 @@ from .s3 import S3
 from .ses import Ses
 from .sns import Sns
 from .sqs import Sqs
+from .step_functions import StepFunctions
+from .websocket import WebSocket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,18 +34,22 @@ if TYPE_CHECKING:
 def all_sources() -> list[EventSource]:
     """Every source that Penstock knows, with its default options."""
     return [
-        *(FunctionUrl(), HttpApiV2(), RestApi(), HttpApiV1(), LoadBalancer(), Lattice()),
+        *(FunctionUrl(), HttpApiV2(), RestApi(), HttpApiV1(), LoadBalancer()),
+        *(Lattice(), LatticeV1(), LambdaEdge(), WebSocket()),
         *(Sqs(), Sns(), S3(), DynamoDb(), Kinesis(), EventBridge(), Kafka(), Mq(), Ses(), Logs()),
+        *(CodePipeline(), StepFunctions()),
     ]
 
 
 def source_of(event: Any, sources: Sequence[EventSource]) -> EventSource:
-    """The one source that has made `event`.
+    """The one source that has made `event`; a fallback if no other has.
 
     Raises:
-        EventError: none has, or several say so.
+        EventError: none has, or several say so. What the event holds is not told, but for
+            the names of its keys.
     """
-    found = [source for source in sources if source.matches(event)]
+    found = [source for source in sources if not _is_fallback(source) and source.matches(event)]
+    found = found or [source for source in sources if _is_fallback(source)]
     if len(found) == 1:
         return found[0]
     if found:
@@ -50,3 +58,7 @@ def source_of(event: Any, sources: Sequence[EventSource]) -> EventSource:
     what = f"keys {sorted(map(str, event))}" if isinstance(event, dict) else type(event).__name__
     looked_for = "; ".join(f"{source.name}: {source.looks_for}" for source in sources)
     raise EventError(f"no source knows this event ({what:.200}); looked for {looked_for}")
+
+
+def _is_fallback(source: EventSource) -> bool:
+    return getattr(source, "is_fallback", False)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from .delivered import Batched, text_at
+from .batches import Shard
+from .delivered import text_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 
-class DynamoDb(Batched):
-    """The changes of a table; one that failed is named by its sequence number.
-
-    Of several, AWS goes back to the lowest and tries everything from there on again.
-    """
+class DynamoDb(Shard):
+    """The changes of a table; one that failed is named by its sequence number."""
 
     name = "dynamodb"
     looks_for = 'eventSource "aws:dynamodb" in all Records'

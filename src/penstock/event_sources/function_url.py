@@ -11,7 +11,18 @@ import time
 
 from ..errors import EventError
 from ..messages import Request, Response
-from .common import body_of, format_2_result, headers_of, text_of
+from .common import (
+    body_of,
+    encoded_path,
+    format_2_result,
+    headers_of,
+    line_of,
+    method_of,
+    pairs_of,
+    sent_query,
+    text_of,
+    texts_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -279,22 +290,18 @@ class FunctionUrl:
         Raises:
             EventError: something in it is not as a Function URL makes it.
         """
+        body = body_of(event)
         http = event["requestContext"].get("http")
         if not isinstance(http, dict):
             raise EventError("requestContext.http of a Function URL's event is no object")
-        headers = event.get("headers") or {}
-        cookies = event.get("cookies") or []
-        if not isinstance(headers, dict) or not isinstance(cookies, list):
-            raise EventError("headers of a Function URL's event is no object, or cookies no list")
-        fields = [(str(name), str(value)) for name, value in headers.items()]
         return Request(
-            method=text_of(http, "method", "GET"),
-            path=text_of(event, "rawPath", "/") or "/",
-            query=text_of(event, "rawQueryString", ""),
-            headers=headers_of(fields, [str(cookie) for cookie in cookies]),
-            body=body_of(event),
-            source_ip=text_of(http, "sourceIp", ""),
-            protocol=text_of(http, "protocol", "HTTP/1.1"),
+            method=method_of(http, "method"),
+            path=encoded_path(text_of(event, "rawPath", "/")),
+            query=sent_query(event, "rawQueryString"),
+            headers=headers_of(pairs_of(event, "headers"), texts_of(event, "cookies"), body),
+            body=body,
+            source_ip=line_of(http, "sourceIp", ""),
+            protocol=line_of(http, "protocol", "HTTP/1.1"),
         )
 
     def result(self, response: Response, event: Any) -> dict[str, Any]:

@@ -4,26 +4,37 @@ HTTP APIs give the path decoded, in both formats: `/a%20b` arrives as `/a b` and
 as `/a/b`, which nobody can undo. The query of 2.0 is as sent; that of 1.0 is decoded, as
 in events of REST APIs. HTTP APIs never stream.
 
+The path of 2.0 begins with the stage, unless that is `$default`. At the API's own address
+the client has sent it so, and the stage is the request's root path. A custom domain leads
+to a stage without naming it: there the path has a segment that nobody has sent, which is
+taken away. What a mapping has in place of the stage is nowhere in the event.
+
 Sources: AWS documentation, "Create AWS Lambda proxy integrations for HTTP APIs"; the path:
 a live capture (hotsock/voker, us-west-2, 2026-07-10) and fastify/aws-lambda-fastify#169.
-For the path in 1.0 there is no capture, only middleapi/standard-server#93.
+For the path in 1.0 there is no capture, only middleapi/standard-server#93. The stage in
+2.0: logandk/serverless-wsgi#191, with an event, and behind custom domains
+CodeGenieApp/serverless-express#465; Powertools for AWS Lambda removes it whatever the domain.
+The stage in 1.0: users' word, jeremydaly/lambda-api#136 and dougmoscrop/serverless-http#143.
 """
 
 from __future__ import annotations
 
-from ..errors import EventError
 from ..messages import Request
 from .common import (
     body_of,
     encoded_path,
     format_2_result,
     headers_of,
+    line_of,
+    method_of,
     multi_value_result,
     object_of,
     pairs_of,
+    sent_query,
     text_of,
+    texts_of,
 )
-from .rest_api import request_from_maps
+from .rest_api import is_at_own_address, request_from_maps, root_path_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,18 +72,22 @@ class HttpApiV2:
         Raises:
             EventError: something in it is not as an HTTP API makes it.
         """
-        http = object_of(event["requestContext"], "http")
-        cookies = event.get("cookies") or []
-        if not isinstance(cookies, list) or not all(isinstance(item, str) for item in cookies):
-            raise EventError("cookies should be a list of text, and is not")
+        body = body_of(event)
+        context = event["requestContext"]
+        http = object_of(context, "http")
+        path = encoded_path(text_of(event, "rawPath", "/"), is_decoded=True)
+        root_path = root_path_of(path, context)
+        if root_path and not is_at_own_address(context):
+            path, root_path = path[len(root_path) :] or "/", ""
         return Request(
-            method=text_of(http, "method", "GET"),
-            path=encoded_path(text_of(event, "rawPath", "/"), is_decoded=True),
-            query=text_of(event, "rawQueryString", ""),
-            headers=headers_of(pairs_of(event, "headers"), cookies),
-            body=body_of(event),
-            source_ip=text_of(http, "sourceIp", ""),
-            protocol=text_of(http, "protocol", "HTTP/1.1"),
+            method=method_of(http, "method"),
+            path=path,
+            root_path=root_path,
+            query=sent_query(event, "rawQueryString"),
+            headers=headers_of(pairs_of(event, "headers"), texts_of(event, "cookies"), body),
+            body=body,
+            source_ip=line_of(http, "sourceIp", ""),
+            protocol=line_of(http, "protocol", "HTTP/1.1"),
         )
 
     def result(self, response: Response, event: Any) -> dict[str, Any]:
@@ -105,7 +120,11 @@ class HttpApiV1:
         Raises:
             EventError: something in it is not as an HTTP API makes it.
         """
-        return request_from_maps(event, is_path_decoded=True)
+        context = event["requestContext"]
+        request = request_from_maps(event, is_path_decoded=True)
+        if not request.root_path and is_at_own_address(context):
+            request.root_path = root_path_of(request.path, context)
+        return request
 
     def result(self, response: Response, event: Any) -> dict[str, Any]:
         """The JSON that answers the event with a whole response."""

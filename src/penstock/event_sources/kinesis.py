@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from .delivered import Batched, text_at
+from .batches import Shard
+from .delivered import text_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 
-class Kinesis(Batched):
-    """The records of a data stream; one that failed is named by its sequence number.
-
-    Of several, AWS goes back to the lowest and tries everything from there on again.
-    """
+class Kinesis(Shard):
+    """The records of a data stream; one that failed is named by its sequence number."""
 
     name = "kinesis"
     looks_for = 'eventSource "aws:kinesis" in all Records'

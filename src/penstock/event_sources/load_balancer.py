@@ -16,6 +16,7 @@ from .common import (
     encoded_path,
     headers_of,
     last_address,
+    method_of,
     multi_value_result,
     pairs_of,
     single_value_fields,
@@ -60,13 +61,15 @@ class LoadBalancer:
             EventError: something in it is not as a load balancer makes it.
         """
         has_lists = _has_lists(event)
-        headers = headers_of(pairs_of(event, "multiValueHeaders" if has_lists else "headers"))
+        body = body_of(event)
+        pairs = pairs_of(event, "multiValueHeaders" if has_lists else "headers")
+        headers = headers_of(pairs, body=body)
         return Request(
-            method=text_of(event, "httpMethod", "GET"),
+            method=method_of(event, "httpMethod"),
             path=encoded_path(text_of(event, "path", "/")),
             query=_query(event),
             headers=headers,
-            body=body_of(event),
+            body=body,
             source_ip=last_address(headers),
         )
 

@@ -4,8 +4,13 @@ REST APIs leave the path as it was sent, without the stage, and decode the query
 signs included. Bodies in base64 are decoded for the client only if the API's
 `binaryMediaTypes` say so.
 
+The path that the client has sent is `requestContext.path`. At the API's own address it is
+the stage and `path`, and the stage is the request's root path; behind a custom domain both
+are the same, with what its mapping adds in front.
+
 Sources: AWS documentation, "Lambda proxy integrations in API Gateway"; path and query:
-a live capture (hotsock/voker, us-west-2, 2026-07-10).
+a live capture (hotsock/voker, us-west-2, 2026-07-10); the two paths, for every kind of
+mapping: localstack/localstack#12296 and aws-powertools/powertools-lambda-python#579.
 """
 
 from __future__ import annotations
@@ -15,6 +20,8 @@ from .common import (
     body_of,
     encoded_path,
     headers_of,
+    line_of,
+    method_of,
     multi_value_result,
     object_of,
     pairs_of,
@@ -72,15 +79,41 @@ def request_from_maps(event: dict[str, Any], *, is_path_decoded: bool) -> Reques
     """
     context = event["requestContext"]
     headers = "headers" if event.get("multiValueHeaders") is None else "multiValueHeaders"
+    body = body_of(event)
+    sent = text_of(event, "path", "/")
+    path = encoded_path(sent, is_decoded=is_path_decoded)
+    root_path = ""
+    whole = context.get("path")
+    if isinstance(whole, str) and whole != sent and is_at_own_address(context):
+        whole = encoded_path(whole, is_decoded=is_path_decoded)
+        stage = root_path_of(whole, context)
+        if stage and whole in (stage + path, stage + path.rstrip("/")):
+            path, root_path = whole, stage
     return Request(
-        method=text_of(event, "httpMethod", "GET"),
-        path=encoded_path(text_of(event, "path", "/"), is_decoded=is_path_decoded),
+        method=method_of(event, "httpMethod"),
+        path=path,
+        root_path=root_path,
         query=_encoded_query(event),
-        headers=headers_of(pairs_of(event, headers)),
-        body=body_of(event),
-        source_ip=text_of(object_of(context, "identity"), "sourceIp", ""),
-        protocol=text_of(context, "protocol", "HTTP/1.1"),
+        headers=headers_of(pairs_of(event, headers), body=body),
+        body=body,
+        source_ip=line_of(object_of(context, "identity"), "sourceIp", ""),
+        protocol=line_of(context, "protocol", "HTTP/1.1"),
     )
+
+
+def is_at_own_address(context: dict[str, Any]) -> bool:
+    """Whether the client has called the API by its own address, not by a custom domain."""
+    domain = context.get("domainName")
+    return isinstance(domain, str) and ".execute-api." in domain
+
+
+def root_path_of(path: str, context: dict[str, Any]) -> str:
+    """The event's stage as the first segment of `path`, or "" if it is not that."""
+    stage = context.get("stage")
+    if not isinstance(stage, str) or stage in ("", "$default"):
+        return ""
+    root_path = "/" + stage
+    return root_path if path == root_path or path.startswith(root_path + "/") else ""
 
 
 def _encoded_query(event: dict[str, Any]) -> str:

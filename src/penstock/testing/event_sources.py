@@ -1,0 +1,271 @@
+"""`check_event_source`: whether an event source of your own keeps the contract."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ..errors import DeliveryError, EventError
+from ..event_sources.common import has_line_break, is_token
+from ..event_sources.detect import all_sources
+from ..messages import Headers, Request, Response
+from .event_samples import EVENTS
+
+if TYPE_CHECKING:
+    from ..event_sources.contract import EventSource
+
+# Values that no source expects: of wrong types, and texts that could become something else.
+_WRONG: tuple[Any, ...] = (
+    *(None, True, 5, -1.5, [], [None], [[]], {}),
+    *("", "x\r\ny: z", "\0", "\ud83d", "../%2e%2e"),
+)
+_NOBODYS: tuple[Any, ...] = (
+    *_WRONG,
+    *({"Records": [None]}, {"Records": [{}]}, {"requestContext": None}, {"a": {}}),
+)
+
+_BODIES = (b"", b"OK", b'{"ok": true}', b"\xff\0")
+
+
+def check_event_source(
+    source: Any, events: Sequence[Any], others: Iterable[EventSource] = ()
+) -> None:
+    """Check an event source against `penstock.event_sources.contract.EventSource`.
+
+    `events` are events that it takes, of each kind one; `others` are the sources beside it
+    in `adapt(sources=...)`, for which all that Penstock knows are taken as well, but those of
+    its own name. The events are also tried with each of their values replaced or removed.
+
+    Raises:
+        AssertionError: what was asked, what was found and what would be right.
+    """
+    _check_attributes(source)
+    if not events:
+        _fail("there are no events; give at least one that the source takes")
+    beside = [*others, *all_sources()]
+    beside = [other for other in beside if other is not source and other.name != source.name]
+    _check_matches(source, events, beside)
+    for event in events:
+        _check_request(source, event)
+        _check_results(source, event)
+        for changed, where in _changed(event):
+            if _matches(source, changed, where):
+                _check_request(source, changed, where)
+
+
+def _fail(text: str, cause: BaseException | None = None) -> NoReturn:
+    raise AssertionError(text) from cause
+
+
+def _check_attributes(source: Any) -> None:
+    wanted = {"name": str, "looks_for": str, "path": str, "can_stream": bool, "is_internal": bool}
+    for key, kind in wanted.items():
+        if not hasattr(source, key):
+            _fail(f"the source has no {key}; it should be a {kind.__name__}")
+        value = getattr(source, key)
+        if not isinstance(value, kind):
+            _fail(f"{key} is {value!r:.80}; it should be a {kind.__name__}")
+    for key in ("is_fallback", "has_paths_below", "per_record"):
+        if not isinstance(getattr(source, key, False), bool):
+            _fail(f"{key} is {getattr(source, key)!r:.80}; it should be a bool, or not be there")
+    name, path = source.name, source.path
+    if not name or "," in name or name != name.strip():
+        _fail(
+            f"name is {name!r}; it should be usable in PENSTOCK_STREAM=a,b: "
+            "not empty, without a comma or blanks around it"
+        )
+    if not source.looks_for:
+        _fail("looks_for is empty; it should say by what the source knows its events")
+    if not source.is_internal and path:
+        _fail(f'path is {path!r}; of a source that is not internal it should be ""')
+    if source.is_internal and (
+        not path.startswith("/") or path.startswith("//") or "?" in path or "#" in path
+    ):
+        _fail(f"path is {path!r}; of an internal source it should be like '/queue'")
+    methods = ["matches", "request", "result"]
+    if getattr(source, "per_record", False):
+        methods.append("result_by_record")
+    for key in methods:
+        if not callable(getattr(source, key, None)):
+            _fail(f"the source has no method {key}; see penstock.event_sources.contract")
+
+
+def _check_matches(source: Any, events: Sequence[Any], beside: Sequence[EventSource]) -> None:
+    for number, event in enumerate(events):
+        if not _matches(source, event, f"events[{number}]"):
+            _fail(f"matches(events[{number}]) is false; it should be true for the source's events")
+        if getattr(source, "is_fallback", False):
+            continue
+        for other in beside:
+            if not getattr(other, "is_fallback", False) and other.matches(event):
+                _fail(
+                    f"the source {other.name} takes events[{number}] as well, by "
+                    f"{other.looks_for}; exactly one source should"
+                )
+    if getattr(source, "is_fallback", False):
+        return
+    for value in _NOBODYS:
+        if _matches(source, value, f"{value!r:.80}"):
+            _fail(f"matches({value!r:.80}) is true; that is no event of any source")
+    for name in {other.name for other in beside} & set(EVENTS):
+        for event in EVENTS[name]:
+            if _matches(source, event, f"an event of {name}"):
+                _fail(f"matches() is true for an event of {name}; it should be false")
+
+
+def _matches(source: Any, event: Any, what: str) -> bool:
+    answer = _unchanged(event, what, lambda: source.matches(event), "matches")
+    if not isinstance(answer, bool):
+        _fail(f"matches() is {answer!r:.80} for {what}; it should be True or False")
+    return answer
+
+
+def _check_request(source: Any, event: Any, where: str = "") -> None:
+    what = f"an event {where}" if where else "an event"
+    try:
+        request = _unchanged(event, what, lambda: source.request(event), "request", EventError)
+    except EventError as exc:
+        if not where:
+            _fail(f"request() raised EventError for an event that it should take: {exc}", exc)
+        return
+    if not isinstance(request, Request):
+        _fail(f"request() gave {request!r:.80} for {what}; it should be a penstock Request")
+    for wrong in _wrong_in(request):
+        _fail(f"request() for {what}: {wrong}")
+    if source.is_internal:
+        is_below = getattr(source, "has_paths_below", False) and request.path.startswith(
+            source.path.rstrip("/") + "/"
+        )
+        if request.path != source.path and not is_below:
+            _fail(
+                f"request() for {what}: its path is {request.path!r:.80}; it should be "
+                f"{source.path!r}, which outside callers are refused, or below it with "
+                "has_paths_below = True"
+            )
+
+
+def _wrong_in(request: Request) -> Iterator[str]:
+    if not isinstance(request.method, str) or not is_token(request.method):
+        yield f"its method is {request.method!r:.80}; it should be like 'GET'"
+    for key in ("path", "query", "root_path", "source_ip", "protocol"):
+        value = getattr(request, key)
+        if not isinstance(value, str) or has_line_break(value):
+            yield f"its {key} is {value!r:.80}; it should be text without line breaks"
+            return
+    if not request.path.startswith("/"):
+        yield f"its path is {request.path!r:.80}; it should begin with /"
+    root = request.root_path
+    if root and not (root.startswith("/") and (request.path + "/").startswith(root + "/")):
+        yield f"its root_path is {root!r:.80}; its path should begin with that"
+    if not isinstance(request.body, bytes):
+        yield f"its body is a {type(request.body).__name__}; it should be bytes"
+    if not isinstance(request.headers, Headers):
+        yield f"its headers are a {type(request.headers).__name__}; they should be Headers"
+        return
+    for name, value in request.headers:
+        if not is_token(name) or has_line_break(value):
+            yield (
+                f"it has the header {name!r:.80}: {value!r:.80}; a name should be a token "
+                "and a value without line breaks"
+            )
+
+
+def _check_results(source: Any, event: Any) -> None:
+    for status in (200, 204, 404, 500):
+        for body in _BODIES if status != 204 else (b"",):
+            headers = [("content-type", "text/plain"), ("set-cookie", "a=1"), ("Set-Cookie", "b=2")]
+            _check_result(source, event, Response(status, headers, body))
+
+
+def _check_result(source: Any, event: Any, response: Response) -> None:
+    what = f"an answer with status {response.status} and the body {response.body!r}"
+    try:
+        result = _unchanged(
+            event, what, lambda: source.result(response, event), "result", DeliveryError
+        )
+    except DeliveryError as exc:
+        if not source.is_internal:
+            _fail(
+                f"result() raised DeliveryError for {what}; that is for internal sources, "
+                "others should give the caller an answer",
+                exc,
+            )
+        for text in _texts(event):
+            if text in str(exc) and text not in source.path + source.name:
+                _fail(
+                    f"the DeliveryError for {what} has {text!r:.80} of the event in its text; "
+                    "errors are logged, so it should tell nothing of the event",
+                    exc,
+                )
+        return
+    if source.is_internal and response.status == 500:
+        _fail(
+            f"result() gave {result!r:.80} for {what}; of an internal source it should raise "
+            "DeliveryError, so that AWS tries the event again"
+        )
+    try:
+        json.dumps(result, allow_nan=False)
+    except (TypeError, ValueError) as exc:
+        _fail(f"result() for {what} is no JSON: {exc}", exc)
+
+
+def _unchanged(
+    event: Any,
+    what: str,
+    call: Callable[[], Any],
+    method: str,
+    allowed: type[Exception] | tuple[()] = (),
+) -> Any:
+    """What the call gives; it may raise what is allowed and may not change the event."""
+    before = copy.deepcopy(event)
+    try:
+        return call()
+    except allowed:
+        raise
+    except Exception as exc:
+        right = allowed.__name__ if allowed else "nothing"
+        _fail(f"{method}() raised {exc!r:.200} for {what}; it should raise {right}", exc)
+    finally:
+        if event != before:
+            _fail(f"{method}() has changed the event, for {what}; it should leave it as it is")
+
+
+def _changed(event: Any) -> Iterator[tuple[Any, str]]:
+    """The event with each of its values replaced by wrong ones, or removed."""
+    for path in _paths(event):
+        for value in (..., *_WRONG):
+            changed = copy.deepcopy(event)
+            inner = changed
+            for key in path[:-1]:
+                inner = inner[key]
+            if value is ...:
+                del inner[path[-1]]
+            else:
+                inner[path[-1]] = copy.deepcopy(value)
+            where = ".".join(map(str, path))
+            yield changed, f"without {where}" if value is ... else f"with {where} = {value!r}"
+
+
+def _paths(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    items: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, list):
+        items = enumerate(value)
+    for key, inner in items:
+        yield (*above, key)
+        yield from _paths(inner, (*above, key))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The texts in an event that are long enough not to be somewhere else by chance."""
+    if isinstance(value, str) and len(value) > 5:
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
