@@ -102,7 +102,9 @@ def test_the_function_needs_no_configuration(deployment):
     assert function["Runtime"] == "python3.13"
     assert function["Handler"] == "app.handler"
     assert function["Timeout"] == 900
-    assert not {"Environment", "Layers", "ImageConfig"} & set(function)
+    assert not {"Layers", "ImageConfig"} & set(function)
+    # For apps only: it says that what is in front of the function streams.
+    assert function["Environment"] == {"Variables": {"PENSTOCK_STREAM": "function_url,rest_api"}}
 
 
 def test_the_function_url_streams(deployment):

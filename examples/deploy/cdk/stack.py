@@ -20,6 +20,7 @@ class StreamStack(Stack):
             handler="app.handler",
             runtime=lambda_.Runtime.PYTHON_3_13,
             timeout=Duration.minutes(15),  # for the whole stream; the default is 3 seconds
+            environment={"PENSTOCK_STREAM": "function_url,rest_api"},  # adapt streams to both
         )
         # With NONE this adds both permissions.
         url = function.add_function_url(
