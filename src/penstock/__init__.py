@@ -12,10 +12,12 @@ __all__ = [
     "HttpResponseStream",
     "Prelude",
     "ResponseStream",
+    "ServerSentEvent",
     "__version__",
     "adapt",
     "errors",
     "pipeline",
+    "sse",
     "streamify_response",
 ]
 
@@ -23,9 +25,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import errors
     from .bridge.lambda_handler import adapt
+    from .event_handlers import sse
     from .handler import streamify_response
     from .messages import Prelude
     from .pipelines import pipeline
+    from .server_sent_events import ServerSentEvent
     from .stream import AsyncResponseStream, HttpResponseStream, ResponseStream
 
 _HOME = {
@@ -34,7 +38,9 @@ _HOME = {
     "HttpResponseStream": "stream",
     "Prelude": "messages",
     "ResponseStream": "stream",
+    "ServerSentEvent": "server_sent_events",
     "pipeline": "pipelines",
+    "sse": "event_handlers",
     "streamify_response": "handler",
 }
 

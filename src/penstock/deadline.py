@@ -14,6 +14,9 @@ A write that has begun comes to its end first: half a chunk cannot be taken back
 
 from __future__ import annotations
 
+# What `signal` is made of: that makes enumerations of all it takes and gives, which costs
+# more than the rest of a small request.
+import _signal  # type: ignore[import-not-found]
 from _thread import get_ident
 from functools import wraps
 from time import monotonic
@@ -261,21 +264,20 @@ class _Timer:
         self._is_set = False
 
     def __enter__(self) -> None:
-        import signal
         import threading
 
         seconds = self._guard.seconds_left()
         if (
             self._guard.raised
             or seconds == _NEVER
-            or threading.current_thread() is not threading.main_thread()
-            or signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL
+            or get_ident() != threading.main_thread().ident
+            or _signal.getsignal(_signal.SIGALRM) != _signal.SIG_DFL
         ):
             return
         self._is_set = True
-        signal.signal(signal.SIGALRM, self._ring)
+        _signal.signal(_signal.SIGALRM, self._ring)
         # 0 would turn the timer off.
-        signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-6), _AGAIN_SECONDS)
+        _signal.setitimer(_signal.ITIMER_REAL, max(seconds, 1e-6), _AGAIN_SECONDS)
 
     def __exit__(self, *exc_info: object) -> None:
         self._stop()
@@ -290,12 +292,10 @@ class _Timer:
 
     def _stop(self) -> None:
         if self._is_set:
-            import signal
-
             self._is_set = False
-            if signal.getsignal(signal.SIGALRM) == self._ring:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-                signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            if _signal.getsignal(_signal.SIGALRM) == self._ring:
+                _signal.setitimer(_signal.ITIMER_REAL, 0)
+                _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)
 
 
 class _Driven:

@@ -136,7 +136,7 @@ def _runner(
     handler: Any, join_ready: bool, deadline_margin_ms: int | None
 ) -> Callable[[Responder, Any, Any], None]:
     """The one of the four ways to run that fits the handler's shape."""
-    shape = _shape_of(handler)
+    shape = shape_of(handler)
     if join_ready and shape != "async generator":
         raise HandlerShapeError(
             f"join_ready is for async generators: {_name_of(handler)} is none, so nobody can "
@@ -159,7 +159,7 @@ def _runner(
     return lambda *call: answer_with_function(handler, *call)
 
 
-def _shape_of(handler: Any) -> str:
+def shape_of(handler: Any) -> str:
     """Which of the four shapes a handler has: what it is, and how many arguments it takes."""
     code = _code_of(handler)
     if code is None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 
 from ..errors import AppError, StreamBrokenError
-from .addresses import host_and_port
 from .deadline import Timed
+from .text import field_bytes, host_and_port
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..deadline import DeadlineGuard
     from ..messages import Request
     from .answering import AsyncKept, AsyncStreamed
+    from .server_sent_events import AsyncEventStreams
 
     Message: TypeAlias = MutableMapping[str, Any]
     App: TypeAlias = Callable[
@@ -47,8 +48,7 @@ def http_scope(request: Request, state: dict[str, Any]) -> dict[str, Any]:
         "query_string": request.query.encode("utf-8", "surrogateescape"),
         "root_path": unquote_to_bytes(request.root_path).decode("utf-8", "replace"),
         "headers": [
-            (key.lower().encode("latin-1", "replace"), value.encode("latin-1", "replace"))
-            for key, value in headers
+            (key.lower().encode("latin-1", "replace"), field_bytes(value)) for key, value in headers
         ],
         # Of what comes from within AWS nobody at an address is the client.
         "client": (request.source_ip, 0) if request.source_ip else None,
@@ -66,7 +66,7 @@ async def answer(
     app: App,
     scope: dict[str, Any],
     body: bytes,
-    into: AsyncStreamed | AsyncKept,
+    into: AsyncStreamed | AsyncKept | AsyncEventStreams,
     guard: DeadlineGuard | None,
 ) -> None:
     """Run the app for one request and give what it sends to `into`.
@@ -109,7 +109,7 @@ async def answer(
 class _Exchange:
     """The `receive` and `send` of one request."""
 
-    def __init__(self, body: bytes, into: AsyncStreamed | AsyncKept) -> None:
+    def __init__(self, body: bytes, into: AsyncStreamed | AsyncKept | AsyncEventStreams) -> None:
         self._body: bytes | None = body
         self._into = into
         self._started: Message | None = None
@@ -135,6 +135,8 @@ class _Exchange:
         if kind == "http.response.start":
             if self._started is not None:
                 raise AppError("http.response.start was sent twice")
+            # Errors in the head are raised here, where nothing has left yet.
+            self._into.head(message["status"], _text_fields(message))
             self._started = message
         elif kind == "http.response.body":
             await self._send_body(message)
@@ -151,9 +153,6 @@ class _Exchange:
         if self._started is None:
             raise AppError("http.response.body was sent before http.response.start")
         try:
-            if not into.has_head:
-                # Errors in the head are raised here, where nothing has left yet.
-                into.head(self._started["status"], _text_fields(self._started))
             data = bytes(message.get("body", b""))
             if message.get("more_body", False):
                 await into.body(data)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
+    from ..event_handlers import ServerSentEvents
     from ..event_sources.contract import EventSource
     from ..messages import Response
     from ..stream import AsyncResponseStream, Responder, ResponseStream
@@ -40,6 +41,7 @@ def adapt(
     base_path: str = "",
     open_paths: Iterable[str] = (),
     deadline_margin_ms: int | None = None,
+    sse: ServerSentEvents | bool = False,
     interface: str | None = None,
 ) -> Callable[[Any, Any], Any]:
     """Make a Lambda handler of an ASGI or WSGI application.
@@ -75,6 +77,9 @@ def adapt(
     it goes on it is cancelled after half of that time. In a WSGI app `DeadlineApproaching`
     is raised.
 
+    `sse`: True, or `penstock.sse(...)` with options, gives event streams of the app heartbeats
+    while it is silent, and an `error` event if it fails; nothing else is touched.
+
     An exception before the first byte is answered with status 500 (504 at the deadline) and
     logged; after it, it fails the invocation.
 
@@ -105,7 +110,12 @@ def adapt(
     router = Router(asked, base_path, open_paths)
     take_over_aws_client()
     kind = _AsgiHandler if interface == "asgi" else _WsgiHandler
-    return kind(app, router, streaming, deadline_margin_ms)
+    handler = kind(app, router, streaming, deadline_margin_ms)
+    if sse:
+        from .server_sent_events import event_streams_of
+
+        handler.event_streams = event_streams_of(sse)
+    return handler
 
 
 class _Handler:
@@ -118,6 +128,7 @@ class _Handler:
         self._router = router
         self._streaming = streaming
         self._margin_ms = deadline_margin_ms
+        self.event_streams: ServerSentEvents | None = None
 
     def __call__(self, event: Any, context: Any) -> Any:
         call = self._router.call(event, context)
@@ -171,7 +182,13 @@ class _WsgiHandler(_Handler):
             environ = wsgi.environ_of(call.request, call.marks())
             guard = guard_of(call.context, self._margin_ms)
             try:
-                wsgi.answer(self._app, environ, into, guard, stream)
+                if self.event_streams is None or not isinstance(into, Streamed):
+                    wsgi.answer(self._app, environ, into, guard, stream)
+                else:
+                    from .server_sent_events import EventStreams
+
+                    with EventStreams(into, self.event_streams, call.context) as events:
+                        wsgi.answer(self._app, environ, events, guard, stream)
                 return
             except Exception as exc:
                 refusal = _answer_to(exc, into)
@@ -222,7 +239,14 @@ class _AsgiHandler(_Handler):
             scope = self._asgi.http_scope(call.request, self._lifespan.state) | call.marks()
             guard = guard_of(call.context, self._margin_ms)
             try:
-                await self._asgi.answer(self._app, scope, call.request.body, into, guard)
+                answer, body = self._asgi.answer, call.request.body
+                if self.event_streams is None or not isinstance(into, AsyncStreamed):
+                    await answer(self._app, scope, body, into, guard)
+                else:
+                    from .server_sent_events import AsyncEventStreams
+
+                    async with AsyncEventStreams(into, self.event_streams, call.context) as events:
+                        await answer(self._app, scope, body, events, guard)
                 return
             except Exception as exc:
                 refusal = _answer_to(exc, into)

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 _END_SECONDS = 1.5
 
 
+# Nobody else may hold them, and a task that is collected runs its `finally` blocks then.
+_running: set[asyncio.Task[None]] = set()
+
+
 class Lifespan:
     """The start and the end of an app, whose own task goes on in between.
 
@@ -65,6 +69,8 @@ class Lifespan:
         self.state.clear()
         self._failure = None
         self._task = asyncio.create_task(self._run(), name="penstock lifespan")
+        _running.add(self._task)
+        self._task.add_done_callback(_running.discard)
         # It waits for as long as there is an environment: nothing is lost with it.
         self._task._log_destroy_pending = False  # type: ignore[attr-defined]
 
@@ -101,7 +107,7 @@ class Lifespan:
             raise AppError(f"an ASGI app cannot send {kind!r} in its lifespan")
         if kind == "lifespan.startup.failed":
             self._failure = str(message.get("message", "")) or "lifespan.startup.failed"
-        elif kind == "lifespan.shutdown.failed":
+        elif kind == "lifespan.shutdown.failed" and self._ending.is_set():
             import logging
 
             logging.getLogger("penstock").error("the app could not end: %s", message.get("message"))

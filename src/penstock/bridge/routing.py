@@ -119,11 +119,13 @@ class Router:
 
     def _is_refused(self, request: Request) -> bool:
         # Whether a framework looks at the root path or not, it does not get there.
-        for path in {request.path, request.path[len(request.root_path) :]}:
-            normal = _normal(path)
-            if normal in self._refused or normal.startswith(self._refused_below):
-                return True
-        return False
+        return self._is_closed(request.path) or (
+            bool(request.root_path) and self._is_closed(request.path[len(request.root_path) :])
+        )
+
+    def _is_closed(self, path: str) -> bool:
+        normal = _normal(path)
+        return normal in self._refused or normal.startswith(self._refused_below)
 
 
 def log(what: str, exc: BaseException) -> None:
@@ -143,6 +145,8 @@ def _checked_base(path: str) -> str:
 
 def _normal(path: str) -> str:
     """A path as routers may read it: decoded, without dots, doubled or last slashes."""
+    if path[:1] == "/" and not ("%" in path or "//" in path or "/." in path):
+        return path.rstrip("/") or "/"
     from posixpath import normpath
     from urllib.parse import unquote
 

@@ -11,7 +11,7 @@ from contextvars import copy_context
 
 from ..deadline import GuardedBlock
 from ..errors import AppError, StreamBrokenError
-from .addresses import host_and_port
+from .text import field_bytes, host_and_port
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..messages import Request
     from ..stream import ResponseStream
     from .answering import Kept, Streamed
+    from .server_sent_events import EventStreams
 
     App: TypeAlias = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -66,6 +67,8 @@ def environ_of(request: Request, marks: dict[str, Any]) -> dict[str, Any]:
             continue
         key = "HTTP_" + name.upper().replace("-", "_")
         joint = "; " if key == "HTTP_COOKIE" else ","
+        if not value.isascii():
+            value = field_bytes(value).decode("latin-1")
         environ[key] = f"{environ[key]}{joint}{value}" if key in environ else value
     return environ
 
@@ -73,7 +76,7 @@ def environ_of(request: Request, marks: dict[str, Any]) -> dict[str, Any]:
 def answer(
     app: App,
     environ: dict[str, Any],
-    into: Streamed | Kept,
+    into: Streamed | Kept | EventStreams,
     guard: DeadlineGuard | None,
     stream: ResponseStream | None,
 ) -> None:
@@ -93,10 +96,11 @@ def answer(
             copy_context().run(_answer, app, environ, into)
 
 
-def _answer(app: App, environ: dict[str, Any], into: Streamed | Kept) -> None:
+def _answer(app: App, environ: dict[str, Any], into: Streamed | Kept | EventStreams) -> None:
     start = _Start(into)
     parts = app(environ, start)
     try:
+        start.send_known_head()
         for data in parts:
             if data:
                 start.write(data)
@@ -113,7 +117,7 @@ def _answer(app: App, environ: dict[str, Any], into: Streamed | Kept) -> None:
 class _Start:
     """`start_response`, and the `write` that it returns."""
 
-    def __init__(self, into: Streamed | Kept) -> None:
+    def __init__(self, into: Streamed | Kept | EventStreams) -> None:
         self._into = into
         self._head: tuple[int, list[tuple[str, str]]] | None = None
 
@@ -122,7 +126,7 @@ class _Start:
     ) -> Callable[[bytes], None]:
         """Take the head, which leaves with the first byte of the body."""
         try:
-            if exc_info is not None and self._into.has_head:
+            if exc_info is not None and self._into.has_started:
                 raise exc_info[1].with_traceback(exc_info[2])
             if exc_info is None and self._head is not None:
                 raise AppError("start_response was called twice without exc_info")
@@ -132,6 +136,8 @@ class _Start:
         if not code.isdecimal() or len(code) != 3:
             raise AppError(f"a status is like '200 OK', not {status!r:.80}")
         self._head = int(code), [(name, value.strip(" \t")) for name, value in headers]
+        if self._into.has_head:
+            self._into.head(*self._head)
         return self.write
 
     def write(self, data: bytes) -> None:
@@ -140,6 +146,11 @@ class _Start:
             raise AppError(f"a WSGI app's body is bytes, not {type(data).__name__}")
         self.send_head()
         self._into.body(data)
+
+    def send_known_head(self) -> None:
+        """Give the head if the app has told it before its iterable is asked for anything."""
+        if self._head is not None:
+            self.send_head()
 
     def send_head(self) -> None:
         """Give the head, once."""

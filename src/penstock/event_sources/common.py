@@ -93,13 +93,12 @@ def headers_of(
 
     Repeated ones are joined as cookies are, with "; ". `cookies` take the field's place.
 
-    With `body`, the fields say how long it is: some events have no `content-length`, and a
-    `transfer-encoding` is of a connection that ended at the front door. Frameworks that
-    look at these fields would not read the body.
+    With `body` they say how long it is, or frameworks would not read it: some events have no
+    `content-length`, and a `transfer-encoding` is of a connection that the front door ended.
 
     Raises:
-        EventError: a name is no token, or a value has a line break or NUL in it. No front
-            door takes such a field, and in an app it would become another field.
+        EventError: a name is no token, or a value has a line break or NUL in it, and could
+            become another field. No front door takes such.
     """
     sent = cookies or [value for name, value in pairs if name.lower() == "cookie"]
     fields = [pair for pair in pairs if pair[0].lower() != "cookie"]
@@ -148,8 +147,7 @@ def encoded_path(path: str, *, is_decoded: bool = False) -> str:
     percent sign, or a line break, is one that the client has sent encoded.
 
     Raises:
-        EventError: it does not begin with a slash, or it is not decoded and has a line
-            break or NUL in it, which nobody can send.
+        EventError: it begins with no slash, or has a line break that nobody can have sent.
     """
     if not path:
         return "/"
@@ -169,11 +167,7 @@ def sent_query(values: dict[str, Any], key: str) -> str:
 
 
 def _is_sendable(text: str, unless: str) -> bool:
-    return (
-        text.isascii()
-        and text.isprintable()
-        and not any(character in text for character in " " + unless)
-    )
+    return text.isascii() and text.isprintable() and not set(" " + unless) & set(text)
 
 
 def _quoted(text: str, safe: str) -> str:

@@ -1,6 +1,14 @@
-"""What a request says of the address that it was sent to."""
+"""What the fields of a request say, for both interfaces."""
 
 from __future__ import annotations
+
+
+def field_bytes(value: str) -> bytes:
+    """A field's value as the client may have sent it: in Latin-1, or else in UTF-8."""
+    try:
+        return value.encode("latin-1")
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "replace")
 
 
 def host_and_port(host: str | None, scheme: str) -> tuple[str, int]:
