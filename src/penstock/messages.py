@@ -51,6 +51,13 @@ class Headers:
     def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
         self._fields = tuple((str(name), str(value)) for name, value in fields)
 
+    @classmethod
+    def of_texts(cls, fields: Iterable[tuple[str, str]]) -> Headers:
+        """The same of what is known to be pairs of `str`, which spares looking."""
+        headers = cls.__new__(cls)
+        headers._fields = tuple(fields)
+        return headers
+
     def get(self, name: str, default: str | None = None) -> str | None:
         """The first value of `name`, or `default`."""
         wanted = name.lower()

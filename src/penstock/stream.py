@@ -90,7 +90,7 @@ class _Stream:
 
     def __init__(self) -> None:
         self._content_type = DEFAULT_CONTENT_TYPE
-        self._prelude: Prelude | None = None
+        self._prelude: bytes | None = None
         self._state = _WAITING
         #: Raises before a write when the deadline is near, if the handler wants that.
         self._guard: Guard | None = None
@@ -149,8 +149,8 @@ class _Stream:
 
     def _set_prelude(self, prelude: Prelude) -> None:
         self._check_head_is_open("the prelude")
-        encode_prelude(prelude)  # too large a prelude is known here, not at the first write
-        self._prelude = prelude
+        # Too large a prelude is known here, not at the first write.
+        self._prelude = encode_prelude(prelude)
         self._content_type = INTEGRATION_CONTENT_TYPE
 
     def _check_head_is_open(self, what: str) -> None:
@@ -168,7 +168,7 @@ class _Stream:
 
     def _first_chunks(self, data: bytes = b"") -> list[bytes]:
         """What leaves with the head. An empty chunk would end the body, so there is none."""
-        chunks = [encode_prelude(self._prelude)] if self._prelude is not None else []
+        chunks = [self._prelude] if self._prelude is not None else []
         if data:
             chunks.append(data)
         return chunks

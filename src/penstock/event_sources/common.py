@@ -18,6 +18,10 @@ _PATH_CHARACTERS = "/!$&'()*+,;=:@"
 _SENT_IN_PATHS = _PATH_CHARACTERS + '%"<>[\\]^`{|}'
 _SENT_IN_QUERIES = _SENT_IN_PATHS + "?"
 
+# Names of headers that were found to be such; each environment sees the same few.
+_seen_names: set[str] = set()
+_MOST_NAMES = 1000
+
 # RFC 9110 section 5.6.2: what a token may have besides letters and digits.
 _WITHOUT_MARKS = str.maketrans(dict.fromkeys("!#$%&'*+-.^_`|~", "a"))
 
@@ -100,34 +104,40 @@ def headers_of(
         EventError: a name is no token, or a value has a line break or NUL in it, and could
             become another field. No front door takes such.
     """
-    sent = cookies or [value for name, value in pairs if name.lower() == "cookie"]
-    fields = [pair for pair in pairs if pair[0].lower() != "cookie"]
+    sent: list[str] = []
+    fields: list[tuple[str, str]] = []
+    has_length = False
+    for pair in pairs:
+        name, value = pair
+        if name not in _seen_names:
+            _check_name(name)
+        # Nearly always true, and quicker than to look for the three.
+        if not value.isprintable() and has_line_break(value):
+            raise EventError(f"the header {name:.80} has a line break or NUL in it")
+        key = name.lower()
+        if key == "cookie":
+            sent.append(value)
+        elif body is None or key not in ("content-length", "transfer-encoding"):
+            fields.append(pair)
+        elif key == "content-length" and not has_length:
+            has_length = True
+            fields.append((name, str(len(body))))
+    if cookies:
+        sent = cookies
+        if any(map(has_line_break, cookies)):
+            raise EventError("a cookie has a line break or NUL in it")
     if sent:
         fields.append(("cookie", "; ".join(sent)))
-    for name, value in fields:
-        if not is_token(name):
-            raise EventError(f"a header's name should be a token, found {name!r:.80}")
-        if has_line_break(value):
-            raise EventError(f"the header {name:.80} has a line break or NUL in it")
-    return Headers(fields if body is None else _framed(fields, body))
+    if body and not has_length:
+        fields.append(("content-length", str(len(body))))
+    return Headers.of_texts(fields)
 
 
-def _framed(fields: list[tuple[str, str]], body: bytes) -> list[tuple[str, str]]:
-    length = str(len(body))
-    framed: list[tuple[str, str]] = []
-    place = None
-    for name, value in fields:
-        key = name.lower()
-        if key == "content-length":
-            if place is not None:
-                continue
-            place, value = len(framed), length
-        elif key == "transfer-encoding":
-            continue
-        framed.append((name, value))
-    if place is None and body:
-        framed.append(("content-length", length))
-    return framed
+def _check_name(name: str) -> None:
+    if not is_token(name):
+        raise EventError(f"a header's name should be a token, found {name!r:.80}")
+    if len(_seen_names) < _MOST_NAMES:
+        _seen_names.add(name)
 
 
 def is_token(text: str) -> bool:

@@ -26,6 +26,9 @@ DELIMITER = bytes(8)
 # delimiter counts is not documented, so here it does.
 MAX_SIZE = 16384
 
+# Made once: that takes longer than to encode a head.
+_encoder: Any = None
+
 
 def encode_prelude(prelude: Prelude) -> bytes:
     """The head as bytes: compact JSON and the delimiter.
@@ -33,10 +36,13 @@ def encode_prelude(prelude: Prelude) -> bytes:
     Raises:
         PreludeError: it would be over 16 KiB.
     """
-    from json import dumps
+    global _encoder
+    if _encoder is None:
+        from json import JSONEncoder
 
-    # json.dumps writes NUL as \u0000, so the delimiter cannot occur inside.
-    head = dumps(prelude.to_metadata(), separators=(",", ":"), ensure_ascii=False).encode()
+        _encoder = JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+    # It writes NUL as \u0000, so the delimiter cannot occur inside.
+    head: bytes = _encoder.encode(prelude.to_metadata()).encode()
     size = len(head) + len(DELIMITER)
     if size > MAX_SIZE:
         raise PreludeError(
