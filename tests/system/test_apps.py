@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.event_sources.http_events import LOAD_BALANCER, REST_API
-from tests.tools import lambda_client
+from tests.tools import is_running, lambda_client, wait_for
 
 RUNTIMES = {
     "own": (sys.executable, "-m", "penstock.runtime", "app.handler"),
@@ -269,3 +269,34 @@ def test_an_app_is_told_when_its_environment_ends(runtime, is_busy, serve):
     else:
         function.emulator.stop()
     assert "ENDED" in function.wait_for_log("ENDED")
+
+
+HELD = """
+from penstock import adapt
+
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        print("ENDED", flush=True)
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    await send({"type": "http.response.start", "status": 200})
+    await send({"type": "http.response.body", "body": b"whole"})
+    print("HELD", flush=True)
+    os.kill(os.getpid(), 15)
+
+
+handler = adapt(app)
+"""
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_signal_just_before_the_end_of_a_request_is_not_lost(runtime, serve):
+    function = serve(HELD, command=RUNTIMES[runtime])
+    assert httpx.get(function.url, timeout=15).text == "whole"
+    (pid,) = function.emulator.environment_pids
+    assert "ENDED" in function.wait_for_log("ENDED")
+    wait_for(lambda: not is_running(pid), "the end of the process")

@@ -30,13 +30,29 @@ if TYPE_CHECKING:
     ]
 
 
-def http_scope(request: Request, state: dict[str, Any]) -> dict[str, Any]:
-    """The scope of a request. The `path` has the `root_path` in front, as ASGI has it."""
+# They look for routes with the whole path, root path and all, and would find none.
+_TAKE_PATH_BELOW_ROOT = ("falcon", "sanic")
+
+
+def takes_path_below_root(app: object) -> bool:
+    """Whether the app is of a framework that wants the path without the root path."""
+    return type(app).__module__.partition(".")[0] in _TAKE_PATH_BELOW_ROOT
+
+
+def http_scope(
+    request: Request, state: dict[str, Any], is_path_below_root: bool = False
+) -> dict[str, Any]:
+    """The scope of a request.
+
+    The `path` has the `root_path` in front, as ASGI has it, unless `is_path_below_root`.
+    """
     from urllib.parse import unquote_to_bytes
 
     headers = request.headers
     scheme = (headers.get("x-forwarded-proto") or "https").partition(",")[0].strip()
     raw_path = request.path.encode("utf-8", "surrogateescape")
+    if is_path_below_root:
+        raw_path = raw_path[len(request.root_path) :] or b"/"
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.5"},

@@ -17,7 +17,7 @@ from .routing import Router, log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
     from typing import Any
 
     from ..event_handlers import ServerSentEvents
@@ -210,16 +210,24 @@ class _AsgiHandler(_Handler):
         # asyncio costs 20 ms to import: a WSGI app does without.
         from ..event_loop import run
         from . import asgi
-        from .lifespan import Lifespan, end_on_sigterm
+        from .lifespan import EndOnSigterm, Lifespan
 
-        self._run = run
+        self._run_loop = run
         self._asgi = asgi
+        self._is_path_below_root = asgi.takes_path_below_root(app)
         self._lifespan = Lifespan(app)
+        self._ending = EndOnSigterm(self._lifespan, run)
         if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-            end_on_sigterm(self._lifespan, run)
+            self._ending.install()
             # With many invocations at once, the loop that they share is not there yet.
             if "AWS_LAMBDA_MAX_CONCURRENCY" not in os.environ:
                 run(self._lifespan.start())
+
+    def _run(self, main: Coroutine[Any, Any, None]) -> None:
+        try:
+            self._run_loop(main)
+        finally:
+            self._ending.end_if_due()
 
     def _stream(self, call: Call, responder: Responder) -> None:
         async def respond(event: Any, stream: AsyncResponseStream, context: Any) -> None:
@@ -236,7 +244,10 @@ class _AsgiHandler(_Handler):
         refusal = call.refusal
         if refusal is None and call.request is not None:
             await self._lifespan.start()
-            scope = self._asgi.http_scope(call.request, self._lifespan.state) | call.marks()
+            scope = self._asgi.http_scope(
+                call.request, self._lifespan.state, self._is_path_below_root
+            )
+            scope |= call.marks()
             guard = guard_of(call.context, self._margin_ms)
             try:
                 answer, body = self._asgi.answer, call.request.body

@@ -115,44 +115,66 @@ class Lifespan:
             self._started.set()
 
 
-def end_on_sigterm(lifespan: Lifespan, run: Callable[[Any], Any]) -> None:
-    """End the app when the process is told to end, and then the process, as SIGTERM does.
+class EndOnSigterm:
+    """Ends the app when the process is told to end, and then the process, as SIGTERM does.
 
     Only on the main thread; AWS's client hears of signals from Python 3.12 on. A handler
     that the function has set before is called afterwards; one that it sets later is left
     alone, and this one is then never called.
     """
-    import os
-    import signal
-    import sys
-    import threading
 
-    if threading.current_thread() is not threading.main_thread():
-        return
-    before = signal.getsignal(signal.SIGTERM)
-    tasks = []
+    def __init__(self, lifespan: Lifespan, run: Callable[[Any], Any]) -> None:
+        self._lifespan = lifespan
+        self._run = run
+        self._before: Any = None
+        self._is_due = False
+        self._task: asyncio.Task[None] | None = None
 
-    def die(number: int, frame: FrameType | None) -> None:
-        if callable(before):
-            before(number, frame)
+    def install(self) -> None:
+        """Listen for the signal from now on."""
+        import signal
+        import threading
+
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.getsignal(signal.SIGTERM)
+            signal.signal(signal.SIGTERM, self._handle)
+
+    def end_if_due(self) -> None:
+        """End now if the signal came during a request and that is over before it took effect."""
+        if self._is_due:
+            self._end()
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        loop = asyncio._get_running_loop()
+        if loop is None:
+            self._end()
+            return
+        # In the middle of a request, which ends with the process. The loop, asleep in its
+        # `select`, would not notice a task that is made beside it.
+        self._is_due = True
+        loop.call_soon_threadsafe(self._end_on_loop, loop)
+
+    def _end_on_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        async def end() -> None:
+            await self._lifespan.end()
+            self._die()
+
+        self._task = loop.create_task(end(), name="penstock end")
+
+    def _end(self) -> None:
+        self._run(self._lifespan.end())
+        self._die()
+
+    def _die(self) -> None:
+        import os
+        import signal
+        import sys
+
+        self._is_due = False
+        if callable(self._before):
+            self._before(signal.SIGTERM, None)
             return
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
-
-    async def end(number: int, frame: FrameType | None) -> None:
-        await lifespan.end()
-        die(number, frame)
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        loop = asyncio._get_running_loop()
-        if loop is not None:
-            # In the middle of a request, which ends with the process. The loop, asleep in
-            # its `select`, would not notice a task that is made beside it.
-            loop.call_soon_threadsafe(lambda: tasks.append(loop.create_task(end(number, frame))))
-        else:
-            run(lifespan.end())
-            die(number, frame)
-
-    signal.signal(signal.SIGTERM, handle)
