@@ -248,3 +248,68 @@ def test_it_gives_up_when_there_are_no_invocations_any_more(tmp_path: Path):
     assert done.stderr.strip() == (
         "penstock.runtime: the Runtime API gives no invocations any more"
     )
+
+
+# Each app answers only when eight of its requests are there, so none may hold another up.
+ASGI_APP = """
+from penstock import adapt
+from penstock.event_sources.direct import Direct
+
+class Streamed(Direct):
+    can_stream = True
+
+starts = 0
+together = asyncio.Barrier(8)
+
+async def app(scope, receive, send):
+    global starts
+    if scope["type"] == "lifespan":
+        starts += 1
+        await receive()
+        await asyncio.sleep(0.01)
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+        print("ENDED", starts, flush=True)
+        return
+    current.set(current.get() + scope["aws.context"].aws_request_id)
+    await send({"type": "http.response.start", "status": 200})
+    await send({"type": "http.response.body", "body": b"one ", "more_body": True})
+    await together.wait()
+    await send({"type": "http.response.body", "body": current.get().encode()})
+
+handler = adapt(app, sources=[Streamed("/invoke")], stream=["direct"])
+"""
+
+WSGI_APP = """
+from penstock import adapt
+from penstock.event_sources.direct import Direct
+
+class Streamed(Direct):
+    can_stream = True
+
+together = threading.Barrier(8)
+
+def app(environ, start_response):
+    assert environ["wsgi.multithread"]
+    current.set(current.get() + environ["aws.context"].aws_request_id)
+    start_response("200 OK", [])
+    yield b"one "
+    together.wait(15)
+    yield current.get().encode()
+
+handler = adapt(app, sources=[Streamed("/invoke")], stream=["direct"])
+"""
+
+
+@pytest.mark.parametrize("command", [ENTRY_POINT, EXEC_WRAPPER], ids=["entry point", "wrapper"])
+@pytest.mark.parametrize("app", [ASGI_APP, WSGI_APP], ids=["asgi", "wsgi"])
+def test_the_requests_of_an_app_overlap_and_it_starts_once(run: Run, app, command):
+    posts, log = run(app, count=24, command=command)
+
+    assert len({own_id(post) for post in posts}) == 24
+    for post in posts:
+        body = post.body.partition(bytes(8))[2].decode()
+        assert body == f"one nobody{own_id(post)}"
+    if app is ASGI_APP:
+        assert "ENDED 1" in log
