@@ -99,7 +99,7 @@ def test_cookies_are_a_list_and_repeated_fields_one(kind):
         app = wsgi(headers=fields)
 
     assert run(adapt(app), event()).prelude == penstock.Prelude(
-        200, {"vary": "x, y"}, cookies=["a=1", "b=2"]
+        200, {"vary": "x, y"}, ["a=1", "b=2"], {"vary": ["x", "y"]}
     )
     result = adapt(app)(event(), None)
     assert (result["cookies"], result["headers"]) == (["a=1", "b=2"], {"vary": "x, y"})

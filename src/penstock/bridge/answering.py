@@ -106,13 +106,22 @@ class Streamed(_Answer):
 
 
 def prelude(status: int, headers: Iterable[tuple[str, str]]) -> Prelude:
-    """The head of a streamed response. Several fields of one name become one, with commas.
+    """The head of a streamed response.
+
+    Several fields of one name become one, with commas, for a Function URL, which has nothing
+    else; a REST API sends them as they were, from `multiValueHeaders`.
 
     Raises:
         PreludeError: a field that cannot be sent.
     """
     fields = Headers(headers)
-    return Prelude(status, joined_fields(fields), fields.get_all("set-cookie"))
+    joined = joined_fields(fields)
+    cookies = fields.get_all("set-cookie")
+    several = None
+    if len(joined) + len(cookies) < len(fields):
+        several = {name: fields.get_all(name) for name in joined}
+        several = {name: values for name, values in several.items() if len(values) > 1}
+    return Prelude(status, joined, cookies, several)
 
 
 class AsyncStreamed(_Answer):
