@@ -28,6 +28,7 @@ examples:
   penstock dev app.py:handler                     http://localhost:9000/ streams
   penstock dev shop.pages:handler --port 8000     a module; found from this folder
   penstock dev app.py:handler --invoke-mode BUFFERED
+  penstock dev app.py:handler --rest-api STREAM   a REST API besides
   penstock dev app.py:handler --env TABLE=orders --env DEBUG=1 --timeout 10
 
 then, in another terminal:
@@ -61,6 +62,16 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         choices=["RESPONSE_STREAM", "BUFFERED"],
         default="RESPONSE_STREAM",
         help="of the Function URL (default RESPONSE_STREAM)",
+    )
+    add(
+        "--rest-api",
+        choices=["STREAM", "BUFFERED"],
+        help="have a REST API, too, whose requests are all the function's, in this transfer mode",
+    )
+    add(
+        "--bandwidth",
+        choices=["aws"],
+        help="let a REST API's streams be as slow as on AWS: 10 MB at once, then 2 MB a second",
     )
     add(
         "--timeout",
@@ -111,6 +122,7 @@ def _start(options: argparse.Namespace) -> Emulator:
     try:
         from ..emulator.emulator import Emulator
         from ..emulator.functions import function_from_target
+        from ..emulator.rest_apis import api_of_function
     except ModuleNotFoundError as exc:
         if exc.name not in ("h11", "watchfiles"):
             raise
@@ -126,8 +138,12 @@ def _start(options: argparse.Namespace) -> Emulator:
         max_environments=options.max_environments,
         environment=dict(_variable(text) for text in options.env),
     )
+    mode, is_slow = options.rest_api, options.bandwidth == "aws"
+    if is_slow and mode != "STREAM":
+        raise EmulatorError("--bandwidth is for streams of a REST API; add --rest-api STREAM")
     return Emulator(
         function,
+        rest_apis=[api_of_function(function.name, mode, bandwidth=is_slow)] if mode else [],
         port=options.port,
         host=options.host,
         origins=options.allow_origin,
@@ -152,10 +168,18 @@ penstock {__version__}: {function.name} ({function.handler}), {function.invoke_m
   or    AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test aws lambda invoke \\
           --region {function.region} --endpoint-url {url} \\
           --function-name {function.name} out.json
-
+{_rest_apis(emulator)}
 A changed Python file in {function.folder} takes effect with the next call.
 Ctrl-C stops it.
 {_warning(emulator.host)}{_wrapper_warning({**function.inherited, **function.environment})}"""
+
+
+def _rest_apis(emulator: Emulator) -> str:
+    return "".join(
+        f"  or    curl -N http://{api.domain_name}:{emulator.port}/{api.stage}/     (REST API, "
+        f"{api.routes[0].integration.transfer_mode})\n"
+        for api in emulator.rest_apis
+    )
 
 
 def _wrapper_warning(environment: Mapping[str, str]) -> str:

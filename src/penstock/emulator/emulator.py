@@ -16,11 +16,14 @@ from .api_errors import refuse
 from .deadlines import Deadlines
 from .environments import Environments
 from .fronts import function_url
+from .fronts.api_gateway import ApiGateway
 from .functions import Function
 from .http_server import Exchange, HttpServer
 from .invoke_api import RIE_NAME, InvokeApi
 from .log import Log
 from .reload import SourceWatcher
+from .rest_apis import DOMAIN as _API_DOMAIN
+from .rest_apis import RestApi
 
 # The Lambda API: all its paths begin with the date of a version.
 _AWS_API = re.compile(r"/20\d\d-\d\d-\d\d/")
@@ -35,7 +38,7 @@ class Emulator:
     ("localhost" is both loopback addresses); `origins` are web origins that may use it
     besides its own. `write_log` gets the log in pieces that end with a line end; without
     it the log goes to standard output. With `watch` a changed source ends the environments
-    that run the old one.
+    that run the old one. `rest_apis` lead to the function by its name.
 
     A context manager: it stops at the end of a `with` block.
 
@@ -52,13 +55,16 @@ class Emulator:
         origins: Collection[str] = (),
         write_log: Callable[[str], object] | None = None,
         watch: bool = False,
+        rest_apis: Collection[RestApi] = (),
     ) -> None:
         self.function = function
+        self.rest_apis = tuple(rest_apis)
         self._access = AccessRules(hosts=[host], origins=origins)
         self._log = Log(write_log)
         self._deadlines = Deadlines()
         self._environments = Environments(function, self._log, self._deadlines)
         self._invoke_api = InvokeApi(self._find, region=function.region)
+        self._api_gateway = ApiGateway(self.rest_apis, self._find, self._log.line)
         self._stopped = threading.Event()
         try:
             self._server = HttpServer(
@@ -133,8 +139,12 @@ class Emulator:
         host = (exchange.headers.get("host") or "").rpartition(":")[0] or (
             exchange.headers.get("host") or ""
         )
-        if host.lower().endswith(_URL_DOMAIN):
-            self._to_function_url(exchange, host.lower().removesuffix(_URL_DOMAIN))
+        host = host.lower()
+        if host.endswith(_URL_DOMAIN):
+            self._to_function_url(exchange, host.removesuffix(_URL_DOMAIN))
+        elif host.endswith(_API_DOMAIN):
+            api_id = host.removesuffix(_API_DOMAIN)
+            self._api_gateway.handle(exchange, api_id, port=self.port)
         elif exchange.path == "/_penstock/health":
             body = json.dumps({"status": "ok", "functions": [self.function.name]})
             exchange.respond(200, [("Content-Type", "application/json")], body.encode())

@@ -32,3 +32,18 @@ RUNTIME_HEADERS: Final = 2 * MIB
 
 #: The header lines of a caller's request. AWS's own limit is not documented.
 CALLER_HEADERS: Final = 64 * 1024
+
+#: What a REST API takes as a request. (API Gateway quotas, "Payload size")
+API_PAYLOAD: Final = 10 * MIB
+
+#: How long a REST API waits for a whole response, and how long one may stream, in seconds.
+#: (API Gateway quotas, "Integration timeout"; "Stream the integration response")
+API_BUFFERED: Final = 29.0
+API_STREAM: Final = 900.0
+
+#: How long a regional API waits for the next byte of a stream, in seconds.
+API_IDLE: Final = 300.0
+
+#: What of a stream a REST API passes on at once, and then in each second, in bytes.
+API_BURST: Final = 10 * MIB
+API_RATE: Final = 2 * MIB

@@ -1,0 +1,252 @@
+"""REST APIs: whole answers, addresses, and the events of real requests."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from penstock.emulator import limits
+from penstock.emulator.rest_apis import api_of_function
+from tests.emulator.api_server import ERROR, serving_apis, with_limits
+from tests.system.test_apps import FASTAPI, FLASK
+
+
+@pytest.fixture
+def serve_api(tmp_path: Path) -> Iterator[Any]:
+    """Serve a handler behind a REST API."""
+    with serving_apis(tmp_path) as serve:
+        yield serve
+
+
+STREAM = """
+@streamify_response
+def handler(event, context):
+    yield Prelude(201, {"x-own": "header"}, ["a=1", "b=2"], {"x-list": ["1", "2"]})
+    yield "one"
+    pass_gate("1")
+    yield "two"
+"""
+
+
+# --- buffered -----------------------------------------------------------------------------
+
+
+def test_a_buffered_api_makes_a_response_of_a_proxy_response(serve_api):
+    api = serve_api(
+        """
+        def handler(event, context):
+            return {
+                "statusCode": 201,
+                "headers": {"a": "b"},
+                "multiValueHeaders": {"set-cookie": ["a=1", "b=2"]},
+                "body": json.dumps({"path": event["path"], "id": event["pathParameters"]}),
+            }
+        """,
+        "BUFFERED",
+    )
+    answer = api.get("/local/x/y")
+    assert (answer.status_code, answer.headers["a"]) == (201, "b")
+    assert answer.headers.get_list("set-cookie") == ["a=1", "b=2"]
+    assert answer.json() == {"path": "/x/y", "id": {"proxy": "x/y"}}
+    assert api.request("HEAD", "/local/").content == b""
+
+
+@pytest.mark.parametrize("app", [FASTAPI, FLASK], ids=["FastAPI", "Flask"])
+def test_an_app_is_buffered_unless_told_otherwise(app, serve_api):
+    api = serve_api(app, "BUFFERED")
+    answer = api.request("POST", "/local/items/a", content="b")
+    assert answer.json()["body"] == "b"
+    assert answer.headers["content-type"] == "application/json"
+
+
+BUFFERED = {
+    "text": ("return 'x'", "is JSON, but no object (str)"),
+    "cookies": ("return {'cookies': []}", "the key 'cookies'"),
+    "raises": ("raise ValueError('secret')", "the function failed (ValueError: secret)"),
+    "exits": ("os._exit(3)", "the function failed (Runtime.ExitError"),
+    "over 6 MB": ("return {'body': 'x' * 7_000_000}", "Function.ResponseSizeTooLarge"),
+    "status": ("return {'statusCode': 1000}", "statusCode is 1000"),
+    "object": ("return {'body': {}}", "body is of type dict; write text"),
+}
+
+
+@pytest.mark.parametrize("which", BUFFERED)
+def test_a_malformed_proxy_response_is_aws_502(which, serve_api):
+    line, reason = BUFFERED[which]
+    api = serve_api(f"def handler(event, context):\n    {line}", "BUFFERED", max_environments=1)
+    for _ in range(2):
+        answer = api.get()
+        assert (answer.status_code, answer.content) == (502, ERROR)
+    api.wait_for_log(reason)
+
+
+def test_a_stream_in_front_of_a_buffered_api_loses_its_body_and_the_log_says_so(serve_api, gate):
+    api = serve_api(STREAM.replace('pass_gate("1")', "pass"), "BUFFERED")
+    answer = api.get()
+    assert (answer.status_code, answer.headers["x-own"], answer.content) == (201, "header", b"")
+    assert "drops the body; give the integration STREAM (--rest-api STREAM)" in api.log
+
+
+def test_a_stream_that_fails_in_front_of_a_buffered_api_is_its_head_all_the_same(serve_api):
+    source = STREAM.replace('pass_gate("1")', "raise ValueError('secret')")
+    answer = serve_api(source, "BUFFERED").get()
+    assert (answer.status_code, answer.headers["x-own"], answer.content) == (201, "header", b"")
+
+
+def test_a_stream_is_as_slow_as_on_aws_if_that_is_asked_for(serve_api, monkeypatch):
+    monkeypatch.setattr(limits, "API_BURST", 0)
+    monkeypatch.setattr(limits, "API_RATE", 10)
+    source = STREAM.replace('pass_gate("1")', "pass")
+    api = serve_api(source, change=lambda api: dataclasses.replace(api, bandwidth=True))
+    begun = time.monotonic()
+    assert api.get().content == b"onetwo"
+    # It cannot be faster; how much slower it is does not matter.
+    assert time.monotonic() - begun > 0.5
+
+
+def test_a_buffered_api_waits_29_seconds_and_no_longer(serve_api, gate):
+    source = "def handler(event, context):\n    pass_gate('1')\n    return {}"
+    api = serve_api(source, "BUFFERED", change=with_limits(timeout=1.0))
+    answer = api.get()
+    assert answer.status_code == 504
+    assert answer.content == b'{"message": "Endpoint request timed out"}'
+    assert "the function runs on" in api.log
+    gate.open("1")
+    api.wait_for_log("END RequestId")
+    assert api_of_function("a", "BUFFERED").routes[0].integration.timeout == 29
+
+
+def test_bytes_in_both_directions_with_binary_media_types(serve_api):
+    source = """
+    import base64
+
+    def handler(event, context):
+        assert event["isBase64Encoded"], event
+        return {"body": event["body"], "isBase64Encoded": True}
+    """
+    api = serve_api(
+        source,
+        "BUFFERED",
+        change=lambda api: dataclasses.replace(api, binary_media_types=("image/png",)),
+    )
+    image = {"Content-Type": "image/png"}
+    answer = api.request(
+        "POST", "/local/", content=b"\xff\x00", headers={**image, "Accept": "image/png, */*"}
+    )
+    assert answer.content == b"\xff\x00"
+    answer = api.request("POST", "/local/", content=b"\xff\x00", headers=image)
+    assert answer.content == b"/wA="
+
+
+# --- addresses and events -----------------------------------------------------------------
+
+EVENT = """
+def handler(event, context):
+    return {"body": json.dumps({"event": event, "id": context.aws_request_id})}
+"""
+
+
+def test_the_event_of_a_real_request(serve_api):
+    api = serve_api(EVENT, "BUFFERED")
+    answer = api.request(
+        "POST",
+        "/local/a%20b/?x=1&x=%2B+",
+        content=b"body",
+        headers={"x-forwarded-for": "8.8.8.8", "X-Forwarded-Proto": "https"},
+    )
+    event = answer.json()["event"]
+    assert event["path"] == "/a%20b/"
+    assert event["pathParameters"] == {"proxy": "a%20b"}
+    assert event["multiValueQueryStringParameters"] == {"x": ["1", "+ "]}
+    assert event["body"] == "body"
+    assert event["multiValueHeaders"]["X-Forwarded-For"] == ["127.0.0.1"]
+    assert event["headers"]["X-Forwarded-Proto"] == "http"
+    assert event["headers"]["X-Forwarded-Port"] == str(api.port)
+    assert event["headers"]["X-Amzn-Trace-Id"] == answer.headers["x-amzn-trace-id"]
+    context = event["requestContext"]
+    assert context["requestId"] == answer.headers["x-amzn-requestid"]
+    assert context["extendedRequestId"] == answer.headers["x-amz-apigw-id"]
+    assert context["requestId"] != answer.json()["id"]
+    assert context["domainName"] == "app.execute-api.localhost"
+    assert context["path"] == "/local/a%20b/"
+    assert context["identity"]["sourceIp"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("path", ["/", "/other/", "/localhost", "/LOCAL/"])
+def test_a_stage_that_is_none_is_forbidden(path, serve_api):
+    api = serve_api(EVENT)
+    answer = api.get(path)
+    assert (answer.status_code, answer.json()) == (403, {"message": "Forbidden"})
+    assert answer.headers["x-amzn-errortype"] == "ForbiddenException"
+    assert f"the address of this API is http://{api.host}/local/" in api.log
+    assert "START" not in api.log
+
+
+def test_an_api_that_is_none_is_forbidden(serve_api):
+    api = serve_api(EVENT)
+    headers = {"Host": f"other.execute-api.localhost:{api.port}"}
+    answer = httpx.get(f"{api.url}/local/", headers=headers)
+    assert (answer.status_code, answer.json()) == (403, {"message": "Forbidden"})
+    assert (
+        f"there is no such REST API (other), and AWS answers 403; there is http://{api.host}"
+        in (api.log)
+    )
+
+
+def test_without_an_api_the_log_says_how_to_have_one(serve):
+    function = serve("def handler(event, context): return 1")
+    headers = {"Host": f"app.execute-api.localhost:{function.port}"}
+    assert httpx.get(f"{function.url}/local/", headers=headers).status_code == 403
+    assert "start with --rest-api STREAM" in function.log
+
+
+def test_a_resource_that_an_api_does_not_have(serve_api):
+    api = serve_api(EVENT, change=lambda api: dataclasses.replace(api, routes=api.routes[:1]))
+    answer = api.get("/local/a")
+    assert (answer.status_code, answer.json()) == (403, {"message": "Missing Authentication Token"})
+    assert answer.headers["x-amzn-errortype"] == "MissingAuthenticationTokenException"
+
+
+def test_no_web_page_of_another_origin_may_call_it(serve_api):
+    api = serve_api(EVENT)
+    answer = api.get(headers={"Origin": "https://example.org"})
+    assert answer.status_code == 403
+    assert "START" not in api.log
+
+
+# --- what is refused ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["STREAM", "BUFFERED"])
+def test_requests_that_are_too_large(mode, serve_api):
+    api = serve_api("def handler(event, context): return {}", mode)
+    answer = api.request("POST", "/local/", content=b"x" * (10 * 1024 * 1024 + 1))
+    assert (answer.status_code, answer.text) == (
+        413,
+        "HTTP content length exceeded 10485760 bytes.",
+    )
+    answer = api.request("POST", "/local/", content=b"x" * 7_000_000)
+    assert (answer.status_code, answer.json()) == (413, {"message": "Request Too Long"})
+    assert "and Lambda takes 6291556" in api.log
+    assert "START" not in api.log
+
+
+@pytest.mark.parametrize("mode", ["STREAM", "BUFFERED"])
+def test_too_many_requests_are_500(mode, serve_api, gate):
+    api = serve_api(STREAM, mode, max_environments=1)
+
+    def second() -> None:
+        answer = api.get()
+        assert (answer.status_code, answer.content) == (500, ERROR)
+        assert "where a Function URL answers 429" in api.log
+
+    with httpx.stream("GET", api.url, timeout=15) as response:
+        next(response.iter_raw())
+        second()
+        gate.open("1")
