@@ -143,7 +143,8 @@ class AsyncStreamed(_Answer):
 
     async def body(self, data: bytes) -> None:
         """Send a part of the body; an empty one lets the head leave."""
-        await self._stream.write(data if self._takes_body else b"")
+        # As `write`, which also notes calls that nobody awaits.
+        await self._stream._write(data if self._takes_body else b"")
 
     async def end(self) -> None:
         """End the response."""

@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
-    from . import dev, package
+    from . import dev, package, send
 
     parser = argparse.ArgumentParser(
         prog="penstock",
@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     dev.add_command(commands)
     package.add_command(commands)
+    send.add_command(commands)
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
         # Said by the command's own parser, with its usage.

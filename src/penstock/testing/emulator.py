@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EmulatorError
-from .invoking import Invoked, invoke
 
 if TYPE_CHECKING:
-    from ..emulator.emulator import Emulator
-    from ..emulator.functions import Function
+    from .invoking import Invoked
 
 INVOKE_MODES = ("RESPONSE_STREAM", "BUFFERED")
 
@@ -30,13 +29,23 @@ class LocalFunction:
     credentials and the region `region`.
     """
 
-    def __init__(self, emulator: Emulator, log: _LogText) -> None:
-        self._emulator = emulator
+    def __init__(
+        self,
+        function_name: str,
+        url: str,
+        *,
+        region: str,
+        timeout: float,
+        log: _LogText,
+        pids: Callable[[], list[int]],
+    ) -> None:
+        self.function_name = function_name
+        self.function_url = url
+        self.endpoint_url = url
+        self.region = region
+        self._timeout = timeout
         self._log = log
-        self.function_name = emulator.function.name
-        self.region = emulator.function.region
-        self.function_url = emulator.url
-        self.endpoint_url = emulator.url
+        self._pids = pids
 
     def invoke(self, event: Any = None) -> Invoked:
         """Invoke it and wait for the answer; `event` defaults to an empty object.
@@ -45,11 +54,13 @@ class LocalFunction:
             FunctionError: the function failed before its first byte.
             InvokeError: it was not run: it is busy, or the event is no JSON.
         """
+        from .invoking import invoke
+
         return invoke(
             self.endpoint_url,
             self.function_name,
             {} if event is None else event,
-            timeout=self._emulator.function.timeout + _INVOKE_GRACE,
+            timeout=self._timeout + _INVOKE_GRACE,
         )
 
     @property
@@ -67,7 +78,7 @@ class LocalFunction:
     @property
     def environment_pids(self) -> list[int]:
         """The process ids of the execution environments."""
-        return self._emulator.environment_pids
+        return self._pids()
 
     def __repr__(self) -> str:
         return f"<LocalFunction {self.function_name} at {self.function_url}>"
@@ -96,20 +107,42 @@ def emulator(
         EmulatorError: an option or the target cannot be used, or what the emulator needs is
             not installed.
     """
-    started, log = _start(
-        _function(
-            target,
-            name=function,
-            folder=folder,
-            invoke_mode=invoke_mode,
-            timeout=timeout,
-            max_environments=max_environments,
-            environment=environment,
-        ),
-        allow_origin,
+    if sys.platform == "win32":
+        raise EmulatorError("the emulator needs Linux or macOS; on Windows run it inside WSL")
+    try:
+        from ..emulator.emulator import Emulator
+        from ..emulator.functions import function_from_target
+    except ModuleNotFoundError as exc:
+        if exc.name not in ("h11", "watchfiles"):
+            raise
+        raise EmulatorError(
+            f"the emulator needs {exc.name}, which is not installed; "
+            "install the extra: pip install 'penstock-lambda[local]'"
+        ) from exc
+    _check(invoke_mode, environment or {})
+    root = _folder(folder)
+    served = function_from_target(
+        _absolute(target, root),
+        name=function,
+        timeout=timeout,
+        invoke_mode=invoke_mode,
+        max_environments=max_environments,
+        environment=environment,
     )
-    with started:
-        yield LocalFunction(started, log)
+    if not _names_file(target):
+        from dataclasses import replace
+
+        served = replace(served, folder=root)
+    log = _LogText()
+    with Emulator(served, host="127.0.0.1", origins=allow_origin, write_log=log.write) as started:
+        yield LocalFunction(
+            served.name,
+            started.url,
+            region=served.region,
+            timeout=served.timeout,
+            log=log,
+            pids=lambda: started.environment_pids,
+        )
 
 
 class _LogText:
@@ -133,43 +166,30 @@ class _LogText:
             self._parts = []
 
 
-def _function(
-    target: str, *, folder: str | Path | None, invoke_mode: str, **options: Any
-) -> Function:
-    from dataclasses import replace
-
-    from ..emulator.functions import function_from_target
-
+def _check(invoke_mode: str, environment: Mapping[str, Any]) -> None:
     if invoke_mode not in INVOKE_MODES:
-        raise EmulatorError(
-            f"the invoke mode is {' or '.join(INVOKE_MODES)}, not {invoke_mode!r}"
-        )
-    for name, value in (options["environment"] or {}).items():
+        raise EmulatorError(f"the invoke mode is {' or '.join(INVOKE_MODES)}, not {invoke_mode!r}")
+    for name, value in environment.items():
         if not isinstance(value, str):
-            raise EmulatorError(f"a variable is text: {name} is {value!r:.80}")
-    root = Path.cwd() if folder is None else Path(folder).resolve()
+            raise EmulatorError(f"a variable is text, but {name} is {value!r:.80}")
+
+
+def _folder(folder: str | Path | None) -> Path:
+    root = Path(folder or "").resolve()
     if not root.is_dir():
-        raise EmulatorError(f"there is no folder {root}, where {target!r} was looked for")
-    file, colon, attribute = target.rpartition(":")
-    if not (colon and file.endswith(".py")):
-        found = function_from_target(target, invoke_mode=invoke_mode, **options)
-        return replace(found, folder=root)
-    path = root / file
-    if not path.is_file():
+        raise EmulatorError(f"there is no folder {root}, in which the target was looked for")
+    return root
+
+
+def _names_file(target: str) -> bool:
+    return target.rpartition(":")[0].endswith(".py")
+
+
+def _absolute(target: str, root: Path) -> str:
+    """The target with the whole path of its file, if it names one."""
+    if not _names_file(target):
+        return target
+    file, _, attribute = target.rpartition(":")
+    if not (root / file).is_file():
         raise EmulatorError(f"there is no file {file} (looked from {root})")
-    return function_from_target(f"{path}:{attribute}", invoke_mode=invoke_mode, **options)
-
-
-def _start(function: Function, origins: Collection[str]) -> tuple[Emulator, _LogText]:
-    try:
-        from ..emulator.emulator import Emulator
-    except ModuleNotFoundError as exc:
-        if exc.name not in ("h11", "watchfiles"):
-            raise
-        raise EmulatorError(
-            f"the emulator needs {exc.name}, which is not installed; "
-            "install the extra: pip install 'penstock-lambda[local]'"
-        ) from exc
-    log = _LogText()
-    started = Emulator(function, host="127.0.0.1", origins=origins, write_log=log.write)
-    return started, log
+    return f"{root / file}:{attribute}"

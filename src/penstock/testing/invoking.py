@@ -123,7 +123,9 @@ def _report_in(payload: bytes) -> dict[str, Any]:
         report = json.loads(payload)
     except ValueError:
         report = None
-    return report if isinstance(report, dict) else {"errorMessage": payload.decode("utf-8", "replace")}
+    if isinstance(report, dict):
+        return report
+    return {"errorMessage": payload.decode("utf-8", "replace")}
 
 
 def _refusal(

@@ -101,10 +101,14 @@ def lambda_function(
     """
     from ..errors import EmulatorError
 
+    wrong = None
     try:
         function = _penstock_functions(_options(request.node))
     except (EmulatorError, _OptionError) as exc:
-        pytest.fail(f"penstock: {exc}", pytrace=False)
+        wrong = exc
+    if wrong is not None:
+        # Not while the other is handled, or pytest shows both.
+        pytest.fail(f"penstock: {wrong}", pytrace=False)
     function.clear_log()
     request.node.stash[_USED] = function
     return function
@@ -163,9 +167,7 @@ def _configured(config: pytest.Config) -> dict[str, Any]:
                 options[name] = convert(text)
             except ValueError:
                 raise _OptionError(f"penstock_{name} takes a number, not {text!r}") from None
-    options["environment"] = dict(
-        _variable(line) for line in config.getini("penstock_environment")
-    )
+    options["environment"] = dict(_variable(line) for line in config.getini("penstock_environment"))
     return options
 
 

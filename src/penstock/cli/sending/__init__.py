@@ -1,0 +1,1 @@
+"""What `penstock send` is made of."""

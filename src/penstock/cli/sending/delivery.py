@@ -1,0 +1,123 @@
+"""One event on its way to a function, and what became of each of its messages."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from ...event_sources.batches import Batched, Shard
+from ...event_sources.detect import all_sources, source_of
+from ...event_sources.kafka import Kafka
+from ...testing.invoking import FunctionError, Invoked, invoke
+from .source import Item
+
+
+class Delivery:
+    """Sends an event to a function and tells of its answer, `items` being its messages."""
+
+    def __init__(self, function: str, event: dict[str, Any], items: Sequence[Item]) -> None:
+        self._function = function
+        self._event = event
+        self._items = items
+
+    def run(self, endpoint: str, wait: float) -> bool:
+        """Invoke the function; whether all has gone well.
+
+        Raises:
+            InvokeError: the function was not run.
+        """
+        try:
+            answer = invoke(endpoint, self._function, self._event, timeout=wait)
+        except FunctionError as exc:
+            print(f"penstock: {exc}", file=sys.stderr)
+            for line in exc.stack_trace:
+                print(line.rstrip("\n"), file=sys.stderr)
+            return False
+        print(_shown(answer))
+        source = source_of(self._event, all_sources())
+        report = _report_in(answer)
+        if not isinstance(source, Batched) or report is None:
+            return True
+        return self._tell(source, report)
+
+    def _tell(self, source: Batched, report: Any) -> bool:
+        records = [(group, identifier) for group, identifier, _ in source.records_of(self._event)]
+        try:
+            failed = _failed(source, report, [identifier for _, identifier in records])
+        except ValueError as exc:
+            print(
+                f"The report of failures {exc}: to AWS the whole batch has failed.",
+                file=sys.stderr,
+            )
+            return False
+        # Streams go back to the first failure, and everything from there on comes again.
+        goes_back = isinstance(source, (Shard, Kafka))
+        is_behind = False
+        for number, ((_, identifier), item) in enumerate(zip(records, self._items, strict=True), 1):
+            state = "failed" if identifier in failed else "handled"
+            if goes_back and is_behind and state == "handled":
+                state = "handled, but comes again"
+            is_behind = is_behind or state == "failed"
+            print(f"  {number}  {state}: {_short(item)}")
+        if failed:
+            print(
+                f"{len(failed)} of {len(records)} failed. AWS reads this report only if the "
+                "event source mapping has ReportBatchItemFailures."
+            )
+        return not failed
+
+
+def _report_in(answer: Invoked) -> Any:
+    """The `batchItemFailures` of the answer; None if it has none."""
+    try:
+        value = answer.json()
+    except ValueError:
+        return None
+    return value.get("batchItemFailures") if isinstance(value, dict) else None
+
+
+def _failed(source: Batched, report: Any, known: Sequence[str | None]) -> set[str]:
+    """The identifiers of the messages that failed.
+
+    Raises:
+        ValueError: the report is malformed; the text says how.
+    """
+    if not isinstance(report, list):
+        raise ValueError(f"is no list but {report!r:.80}")
+    failed = set()
+    for failure in report:
+        item = failure.get("itemIdentifier") if isinstance(failure, dict) else None
+        identifier = source.identifier_in(item)
+        if identifier is None:
+            raise ValueError(f'has {failure!r:.80}, which should be {{"itemIdentifier": ...}}')
+        if identifier not in known:
+            raise ValueError(f"names {item!r:.80}, which no message of the batch has")
+        failed.add(identifier)
+    return failed
+
+
+def as_text(value: Any, indent: int | None = None) -> str:
+    """JSON to be read by people."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # Half of a surrogate pair, which cannot be printed.
+        return json.dumps(value, indent=indent)
+    return text
+
+
+def _shown(answer: Invoked) -> str:
+    try:
+        return as_text(answer.json())
+    except ValueError:
+        return answer.payload.decode("utf-8", "replace")
+
+
+def _short(item: Item) -> str:
+    if item.file is not None:
+        return item.file
+    text = item.data.decode("utf-8", "replace")
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,275 @@
+"""`penstock.testing.emulator`: a function behind real addresses, and nothing left of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+import httpx
+import pytest
+
+from penstock import testing
+from penstock.errors import EmulatorError
+from tests.conftest import PREAMBLE
+from tests.tools import is_running, lambda_client, wait_for
+
+SOURCE = """
+@streamify_response
+def stream(event, context):
+    yield Prelude(201, {"content-type": "text/plain"})
+    yield "one "
+    if "gate" in event.get("rawPath", ""):
+        pass_gate("two")
+    yield "two"
+
+def echo(event, context):
+    return event
+
+def variables(event, context):
+    return {name: os.environ.get(name) for name in event}
+
+def process(event, context):
+    return os.getpid()
+
+def fails(event, context):
+    print("trying")
+    raise ValueError("no more")
+
+def says_nothing(event, context):
+    raise ValueError
+
+def waits(event, context):
+    pass_gate("wait")
+
+def sleeps(event, context):
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "app.py").write_text(PREAMBLE + textwrap.dedent(SOURCE))
+    return tmp_path
+
+
+def test_the_function_url_streams(folder, gate):
+    variables = {"GATES": str(gate.folder)}
+    with (
+        testing.emulator("app.py:stream", folder=folder, environment=variables) as function,
+        httpx.stream("GET", f"{function.function_url}/gate") as response,
+    ):
+        chunks = response.iter_text()
+
+        assert response.status_code == 201
+        assert next(chunks) == "one "
+        gate.open("two")
+        assert next(chunks) == "two"
+
+
+def test_invoke_gives_the_answer(folder):
+    with testing.emulator("app.py:echo", folder=folder) as function:
+        answer = function.invoke({"name": "Ann"})
+
+        assert answer.json() == {"name": "Ann"}
+        assert answer.text == '{"name": "Ann"}'
+        assert "START RequestId: " in answer.log
+        assert function.invoke().json() == {}
+
+
+def test_an_aws_client_invokes_it(folder):
+    with testing.emulator("app.py:echo", folder=folder) as function:
+        client = lambda_client(function.endpoint_url)
+
+        answer = client.invoke(FunctionName=function.function_name, Payload=b"[1]")
+
+        assert function.function_name == "app"
+        assert answer["Payload"].read() == b"[1]"
+
+
+def test_an_error_of_the_function_is_raised(folder):
+    with testing.emulator("app.py:fails", folder=folder) as function:
+        with pytest.raises(testing.FunctionError) as caught:
+            function.invoke()
+
+        assert str(caught.value) == "app failed: ValueError: no more"
+        assert caught.value.error_type == "ValueError"
+        assert caught.value.error_message == "no more"
+        assert 'raise ValueError("no more")' in caught.value.stack_trace[-1]
+        assert "trying\n" in caught.value.log
+        assert "trying\n" in function.log
+
+
+def test_an_error_without_a_message_is_told_by_its_type(folder):
+    with (
+        testing.emulator("app.py:says_nothing", folder=folder) as function,
+        pytest.raises(testing.FunctionError, match=r"^app failed: ValueError$"),
+    ):
+        function.invoke()
+
+
+def test_an_event_that_is_no_json_is_refused(folder):
+    with testing.emulator("app.py:echo", folder=folder) as function:
+        with pytest.raises(testing.InvokeError, match="cannot be written as JSON"):
+            function.invoke({1, 2})
+
+        assert function.environment_pids == []
+
+
+def test_the_log_can_be_forgotten(folder):
+    with testing.emulator("app.py:fails", folder=folder) as function:
+        with pytest.raises(testing.FunctionError):
+            function.invoke()
+        wait_for(lambda: "REPORT" in function.log, "the end of the invocation's log")
+
+        function.clear_log()
+
+        assert function.log == ""
+
+
+def test_the_options_are_those_of_penstock_dev(folder):
+    with testing.emulator(
+        "app.py:variables",
+        folder=folder,
+        function="orders",
+        environment={"TABLE": "t-1"},
+        timeout=2,
+    ) as function:
+        assert function.function_name == "orders"
+        assert function.invoke(["TABLE", "AWS_LAMBDA_FUNCTION_NAME"]).json() == {
+            "TABLE": "t-1",
+            "AWS_LAMBDA_FUNCTION_NAME": "orders",
+        }
+
+
+def test_the_timeout_is_the_functions(folder):
+    with (
+        testing.emulator("app.py:sleeps", folder=folder, timeout=0.2) as function,
+        pytest.raises(testing.FunctionError, match=r"timed out after 0\.20 seconds"),
+    ):
+        function.invoke()
+
+
+def test_no_more_environments_than_there_may_be(folder, gate):
+    variables = {"GATES": str(gate.folder)}
+    with testing.emulator(
+        "app.py:waits", folder=folder, max_environments=1, environment=variables
+    ) as function:
+        client = lambda_client(function.endpoint_url)
+        client.invoke(FunctionName="app", InvocationType="Event")
+        wait_for(lambda: "START" in function.log, "the first invocation")
+
+        with pytest.raises(testing.InvokeError, match="TooManyRequestsException: Rate Exceeded"):
+            function.invoke()
+
+        gate.open("wait")
+
+
+def test_buffered_is_buffered(folder):
+    with testing.emulator("app.py:echo", folder=folder, invoke_mode="BUFFERED") as function:
+        assert httpx.get(f"{function.function_url}/here").json()["rawPath"] == "/here"
+
+
+def test_a_module_is_found_from_the_folder(folder):
+    (folder / "shop").mkdir()
+    (folder / "shop/pages.py").write_text("def handler(event, context): return __name__")
+
+    with testing.emulator("shop.pages:handler", folder=folder) as function:
+        assert function.function_name == "pages"
+        assert function.invoke().json() == "shop.pages"
+
+
+def test_the_folder_is_the_working_directory_unless_it_is_said(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    with testing.emulator("app.py:echo") as of_file, testing.emulator("app:echo") as of_module:
+        assert of_file.invoke(1).json() == of_module.invoke(1).json() == 1
+
+
+def test_several_serve_at_once(folder):
+    with (
+        testing.emulator("app.py:process", folder=folder) as one,
+        testing.emulator("app.py:process", folder=folder) as two,
+    ):
+        assert one.function_url != two.function_url
+        assert one.invoke().json() != two.invoke().json()
+
+
+def test_the_processes_end_with_the_block(folder):
+    with testing.emulator("app.py:process", folder=folder) as function:
+        pid = function.invoke().json()
+        assert function.environment_pids == [pid]
+        assert is_running(pid)
+
+    wait_for(lambda: not is_running(pid), "the end of the environment")
+    with pytest.raises(testing.InvokeError, match="nothing listens at http://127"):
+        function.invoke()
+
+
+def test_the_processes_end_when_the_test_fails(folder):
+    with (
+        pytest.raises(ZeroDivisionError),
+        testing.emulator("app.py:process", folder=folder) as function,
+    ):
+        pid = function.invoke().json()
+        raise ZeroDivisionError
+
+    wait_for(lambda: not is_running(pid), "the end of the environment")
+
+
+def test_the_processes_end_in_the_middle_of_an_invocation(folder, gate):
+    variables = {"GATES": str(gate.folder)}
+    with testing.emulator("app.py:waits", folder=folder, environment=variables) as function:
+        lambda_client(function.endpoint_url).invoke(FunctionName="app", InvocationType="Event")
+        wait_for(lambda: "START" in function.log, "the invocation")
+        (pid,) = function.environment_pids
+
+    wait_for(lambda: not is_running(pid), "the end of the environment")
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "error"),
+    [
+        ("app:", {}, "'app:' names no handler"),
+        ("none.py:handler", {}, r"there is no file none.py \(looked from /"),
+        ("app.py:echo", {"folder": "/none"}, "there is no folder /none"),
+        ("app.py:echo", {"invoke_mode": "stream"}, "RESPONSE_STREAM or BUFFERED, not 'stream'"),
+        ("app.py:echo", {"timeout": 0}, "a timeout is over 0"),
+        ("app.py:echo", {"max_environments": 0}, "must be at least 1"),
+        ("app.py:echo", {"environment": {"A": 1}}, "a variable is text, but A is 1"),
+        ("app.py:echo", {"function": "a b"}, "'a b' cannot be a function's name"),
+        ("app.py:echo", {"allow_origin": ["x"]}, "'x' is no origin"),
+    ],
+)
+def test_what_cannot_be_is_refused_at_once(folder, target, options, error):
+    with (
+        pytest.raises(EmulatorError, match=error),
+        testing.emulator(target, **{"folder": folder, **options}),
+    ):
+        pytest.fail("it was served")
+
+
+def test_the_package_loads_nothing_of_the_emulator():
+    program = """
+import sys
+import penstock.testing.plugin
+print(*sorted(name for name in sys.modules if name.startswith("penstock")))
+"""
+    printed = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
+
+    assert printed.split() == [
+        "penstock",
+        "penstock.errors",
+        "penstock.testing",
+        "penstock.testing.emulator",
+        "penstock.testing.plugin",
+    ]
+
+
+def test_every_public_name_of_testing_is_there():
+    for name in testing.__all__:
+        assert getattr(testing, name) is not None
+    assert dir(testing) == sorted(testing.__all__)
+    with pytest.raises(AttributeError, match=r"module 'penstock\.testing' has no attribute 'no'"):
+        testing.no  # noqa: B018 - it fails
