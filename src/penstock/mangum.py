@@ -58,6 +58,7 @@ class Mangum:
             )
         # Mangum knows no events but requests: they fail, and take no path from the app.
         others = [source.name for source in all_sources() if source.is_internal]
+        inner = app
         app = _for_requests(app, others)
         if exclude_headers:
             app = _without_headers(app, exclude_headers)
@@ -65,6 +66,8 @@ class Mangum:
             app = _with_lifespan(app)
         elif lifespan == "off":
             app = _without_lifespan(app)
+        # So that `adapt` sees of which framework it is.
+        app.__wrapped__ = inner  # type: ignore[attr-defined]
         if stream is None and "PENSTOCK_STREAM" not in os.environ:
             stream = ()
         self._handler = adapt(

@@ -371,10 +371,95 @@ def test_a_malformed_event_is_answered_400_and_the_app_is_not_called(kind, wrong
     assert run(handler, event()).text == "onetwo"
 
 
-@pytest.mark.parametrize("app", [None, "app", lambda one: None, lambda a, b, c, d: None])
-def test_what_is_no_app_is_refused(app):
-    with pytest.raises(AppError, match="neither an ASGI"):
+class Site:
+    """An object whose methods are apps, as Flask's `wsgi_app` is."""
+
+    def __call__(self, environ, start_response):
+        return self.wsgi(environ, start_response)
+
+    def wsgi(self, environ, start_response, spare=None):
+        start_response("200 OK", [])
+        return [b"of a method"]
+
+    async def asgi(self, scope, receive, send):
+        assert scope["type"] == "http"
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body", "body": b"of a method"})
+
+    def asgi_too(self, scope, receive, send):
+        return self.asgi(scope, receive, send)
+
+
+@pytest.mark.parametrize("app", [Site(), Site().wsgi, Site().asgi, Site().asgi_too])
+def test_bound_methods_are_apps_as_well(app):
+    assert run(adapt(app), event()).text == "of a method"
+
+
+async def handler_of_lambda(event, context): ...
+
+
+@pytest.mark.parametrize(
+    ("app", "complaint"),
+    [
+        (None, "the app is None, which is neither an ASGI nor"),
+        ("app", "the app is 'app', which is neither an ASGI nor"),
+        (Site, r"the class Site, neither an ASGI nor a WSGI app; hand in an object of it, Site\("),
+        (lambda one: None, "called with 1 arguments, so it is neither an ASGI"),
+        (lambda a, b, c, d: None, "called with 4 arguments, so it is neither an ASGI"),
+        (lambda *a: None, "called with any number of arguments, so it is neither an ASGI"),
+        (handler_of_lambda, "awaited with 2 arguments, so it is neither an ASGI"),
+    ],
+)
+def test_what_is_no_app_is_refused(app, complaint):
+    with pytest.raises(AppError, match=complaint):
         adapt(app)
+
+
+def test_what_cannot_be_called_is_no_app_whatever_is_said():
+    with pytest.raises(AppError, match="the app is None, which cannot be called"):
+        adapt(None, interface="wsgi")
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+@pytest.mark.parametrize(
+    ("kind", "app", "complaint"),
+    [
+        ("asgi", asgi(headers=[("x-a", "b")]), "header fields are bytes, not str"),
+        ("asgi", asgi(body=[5]), "the body of http.response.body is bytes, not int"),
+        ("wsgi", lambda environ, start_response: None, "returned None; it should return"),
+        ("wsgi", wsgi(status=200), "a status is like '200 OK', not 200"),
+    ],
+)
+def test_an_app_that_sends_what_is_none_is_told(kind, app, complaint, streamed, caplog):
+    handler = adapt(app)
+    if streamed:
+        assert run(handler, event()).prelude.status_code == 500
+    else:
+        assert handler(event(), None)["statusCode"] == 500
+    assert complaint in caplog.text
+
+
+async def awaits_what_was_cancelled():
+    task = asyncio.ensure_future(asyncio.sleep(3600))
+    task.cancel()
+    await task
+
+
+def test_an_app_that_awaits_what_was_cancelled_has_failed(caplog):
+    async def before(scope, receive, send):
+        assert scope["type"] == "http"
+        await awaits_what_was_cancelled()
+
+    async def after(scope, receive, send):
+        assert scope["type"] == "http"
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body", "body": b"one", "more_body": True})
+        await awaits_what_was_cancelled()
+
+    assert run(adapt(before), event()).prelude.status_code == 500
+    assert "the ASGI app was cancelled" in caplog.text
+    with pytest.raises(AppError, match="the ASGI app was cancelled"):
+        run(adapt(after), event())
 
 
 @pytest.mark.parametrize("options", [{"mode": "fast"}, {"interface": "cgi"}])
@@ -388,7 +473,7 @@ class Told:
 
     name = "told"
     looks_for = "text"
-    can_stream = True
+    can_stream = False
     is_internal = True
     path = "/told"
 
@@ -423,23 +508,80 @@ def test_an_outside_caller_is_refused_the_path_of_events_from_within(path):
     assert run(handler, event(path="/told/more")).text == "onetwo"
 
 
+class Asked(Told):
+    """The same, of somebody outside who can take a stream."""
+
+    name = "asked"
+    can_stream = True
+    is_internal = False
+    path = ""
+
+    def request(self, event):
+        return Request(method="POST", path="/asked", body=event.encode())
+
+
 def test_which_sources_are_streamed_to_can_be_said(monkeypatch):
     app = wsgi()
 
-    assert run(adapt(app, sources=[Told()], stream=["told"]), "news").chunks == [b"one", b"two"]
-    assert not run(adapt(app, sources=[Told()], stream=["told"]), event()).is_streamed
-    assert run(adapt(app, sources=[Told()], mode="stream"), "news").is_streamed
-    monkeypatch.setenv("PENSTOCK_STREAM", "told, function_url")
-    assert run(adapt(app, sources=[Told()]), "news").is_streamed
+    def answer(given, **options):
+        return run(adapt(app, sources=[Asked()], **options), given)
+
+    assert answer("news", stream=["asked"]).chunks == [b"one", b"two"]
+    assert not answer(event(), stream=["asked"]).is_streamed
+    assert answer("news", mode="stream").is_streamed
+    assert answer(event(), mode="stream").is_streamed
+    monkeypatch.setenv("PENSTOCK_STREAM", "asked, function_url")
+    assert answer("news").is_streamed
     monkeypatch.setenv("PENSTOCK_STREAM", "")
-    assert not run(adapt(app, sources=[Told()]), event()).is_streamed
+    assert not answer(event()).is_streamed
 
 
-def test_a_source_that_cannot_be_streamed_to_is_refused():
-    with pytest.raises(
-        AppError, match="alb cannot be streamed to; those that can: function_url, rest_api"
-    ):
-        adapt(wsgi(), stream=["function_url", "alb"])
+@pytest.mark.parametrize(
+    ("stream", "complaint"),
+    [
+        (["function_url", "alb"], "names alb, which cannot be streamed to; .*function_url"),
+        ("function_url", r"a list of names, as in \['rest_api'\], not 'function_url'"),
+        (True, "a list of names"),
+        ([5], "a list of names"),
+    ],
+)
+@pytest.mark.parametrize("mode", ["auto", "stream", "buffer"])
+def test_what_cannot_be_streamed_to_is_refused(stream, complaint, mode):
+    with pytest.raises(AppError, match=complaint):
+        adapt(wsgi(), stream=stream, mode=mode)
+
+
+@pytest.mark.parametrize(
+    ("sources", "complaint"),
+    [
+        ([Sqs], r"the class Sqs; make an object of it: Sqs\(\)"),
+        (Sqs("/x"), r"sources is a list, as in \[Sqs"),
+        (["sqs"], "'sqs' in sources is no event source, for want of name, looks_for"),
+        ({"sqs": Sqs()}, "sources is a list"),
+    ],
+)
+def test_what_is_no_source_is_refused(sources, complaint):
+    with pytest.raises(AppError, match=complaint):
+        adapt(wsgi(), sources=sources)
+
+
+def test_who_streams_cannot_be_from_within_aws():
+    class Both(Told):
+        can_stream = True
+
+    with pytest.raises(AppError, match="has both can_stream and is_internal"):
+        adapt(wsgi(), sources=[Both()])
+
+
+def test_open_paths_is_a_list():
+    with pytest.raises(AppError, match="open_paths is a list of names"):
+        adapt(wsgi(), open_paths="logs")
+
+
+def test_a_refusal_is_logged_with_what_opens_the_path(caplog):
+    run(adapt(wsgi()), event("POST", "/logs"))
+
+    assert "of events of logs; adapt(open_paths=['logs']) opens it" in caplog.text
 
 
 def test_an_event_that_two_sources_claim_is_an_error():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
+from fastapi import FastAPI
 
 from penstock import adapt
 from penstock.errors import AppError
@@ -95,3 +98,56 @@ def test_the_address_is_that_of_the_host_field(host, proto, server):
     run(adapt(app), given)
     found = app.environ["SERVER_NAME"], app.environ["SERVER_PORT"], app.environ["wsgi.url_scheme"]
     assert found == (server[0], str(server[1]), proto)
+
+
+# What routers were seen to take for a closed path: case, a line break at the end, bytes that
+# are no UTF-8 and dropped, dots that are resolved or are not.
+TRICKS = [
+    *("/sqs", "/sqs/", "//sqs", "/./sqs", "/a/../sqs", "/%73qs", "/sqs%2F", "/sqs%0A", "/sqs%20"),
+    *("/SQS", "/Sqs", "/sq%FFs", "/%FFsqs", "/sqs%85", "/sqs%C2%A0", "/sqs%00", "/\\sqs"),
+    *("/websocket", "/websocket/connect", "/WEBSOCKET/connect", "/websocket/%2e%2e"),
+    *("/websocket/..", "/websocket/connect/../../x", "/websocket%2Fx", "/x/../websocket/y"),
+]
+
+
+@pytest.mark.parametrize("path", TRICKS)
+@pytest.mark.parametrize("root", ["", "/prod"])
+def test_no_spelling_of_a_closed_path_reaches_an_app(path, root):
+    class Rooted:
+        root_path = root
+
+        async def __call__(self, scope, receive, send):
+            raise AssertionError(scope)
+
+    handler = adapt(Rooted())
+
+    assert run(handler, event("POST", root + path)).prelude.status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/sqs%0A", "/%61pi/sqs", "/api%2Fsqs", "/API/sqs", "/api/Sqs%0a"])
+def test_none_below_a_base_path_does_either(path):
+    app = wsgi()
+    assert run(adapt(app, base_path="/api"), event("POST", path)).prelude.status_code == 404
+    assert not hasattr(app, "environ")
+
+
+@pytest.mark.parametrize("path", ["/", "/sqsx", "/admin/logs", "/files/s3", "/websocketx", "/sq/s"])
+def test_other_paths_are_open(path):
+    assert run(adapt(wsgi()), event("POST", path)).text == "onetwo"
+
+
+@pytest.mark.parametrize("root", ["", "/prod"])
+@pytest.mark.parametrize("path", TRICKS)
+def test_fastapi_below_a_root_of_its_own_is_not_reached(path, root):
+    handler = fastapi_below(root)
+    assert "reached" not in run(handler, event("POST", root + path)).text
+
+
+@functools.cache
+def fastapi_below(root):
+    app = FastAPI()
+    # As the argument of that name, which warns by now.
+    app.root_path = root
+    app.post("/sqs")(lambda: "reached")
+    app.post("/websocket/{route:path}")(lambda route: "reached")
+    return adapt(app)

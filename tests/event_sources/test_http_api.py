@@ -189,7 +189,7 @@ def test_the_event_is_not_changed(source, event):
         ({"rawPath": 5}, ["rawPath", "text", "int"]),
         ({"rawQueryString": {"a": "1"}}, ["rawQueryString", "text", "dict"]),
         ({"headers": ["host"]}, ["headers", "object", "list"]),
-        ({"headers": {"x-tag": 5}}, ["headers", "x-tag", "text", "int"]),
+        ({"headers": {"x-tag": 5}}, ["headers", "text", "int"]),
         ({"cookies": "a=1"}, ["cookies", "list"]),
         ({"cookies": [{"a": "1"}]}, ["cookies", "text"]),
         ({"body": {"a": 1}}, ["body", "text", "dict"]),

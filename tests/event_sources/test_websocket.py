@@ -58,7 +58,6 @@ def test_a_route_that_would_leave_the_path_is_refused(route):
     "event",
     [
         changed(CONNECT, methodArn="arn:aws:execute-api:eu-west-1:1:w1/live/$connect"),
-        changed(CONNECT, httpMethod="GET"),
         changed(CONNECT, requestContext=None),
         changed(CONNECT, requestContext={**CONNECT["requestContext"], "eventType": "MESSAGED"}),
         changed(CONNECT, requestContext={**CONNECT["requestContext"], "eventType": ["CONNECT"]}),

@@ -267,6 +267,7 @@ def test_an_app_is_told_when_its_environment_ends(runtime, is_busy, serve):
             waiting.exception()
         stream.close()
     else:
+        function.wait_for_log("END RequestId")
         function.emulator.stop()
     assert "ENDED" in function.wait_for_log("ENDED")
 

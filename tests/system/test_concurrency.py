@@ -257,6 +257,7 @@ from penstock.event_sources.direct import Direct
 
 class Streamed(Direct):
     can_stream = True
+    is_internal = False
 
 starts = 0
 together = asyncio.Barrier(8)
@@ -287,6 +288,7 @@ from penstock.event_sources.direct import Direct
 
 class Streamed(Direct):
     can_stream = True
+    is_internal = False
 
 together = threading.Barrier(8)
 

@@ -11,6 +11,7 @@ import asyncio
 
 from ..errors import AppError, StreamBrokenError
 from .deadline import Timed
+from .routing import log
 from .text import field_bytes, host_and_port
 
 TYPE_CHECKING = False
@@ -34,9 +35,17 @@ if TYPE_CHECKING:
 _TAKE_PATH_BELOW_ROOT = ("falcon", "sanic")
 
 
-def takes_path_below_root(app: object) -> bool:
-    """Whether the app is of a framework that wants the path without the root path."""
-    return type(app).__module__.partition(".")[0] in _TAKE_PATH_BELOW_ROOT
+def takes_path_below_root(app: Any) -> bool:
+    """Whether the app is of a framework that wants the path without the root path.
+
+    Also behind middleware that has what it wraps in `app`, as nearly all do.
+    """
+    for _ in range(20):
+        for base in type(app).__mro__:
+            if base.__module__.partition(".")[0] in _TAKE_PATH_BELOW_ROOT:
+                return True
+        app = getattr(app, "__wrapped__", None) or getattr(app, "app", None)
+    return False
 
 
 def http_scope(
@@ -100,19 +109,24 @@ async def answer(
     running: Any = app(scope, exchange.receive, exchange.send)
     timed = None
     if guard is not None:
-        timed = running = Timed(running, guard, exchange.disconnected.set)
+        timed = running = Timed(running, guard, exchange.run_out_of_time)
     try:
         await running
     except BaseException as exc:
         if timed is not None and timed.has_cancelled and guard is not None:
             raise guard.approaching() from exc
+        if isinstance(exc, asyncio.CancelledError):
+            # Nobody has cancelled the request; the app has awaited what was. It would go on
+            # up and end the whole process.
+            raise AppError("the ASGI app was cancelled, by something that it awaited") from exc
         if not exchange.is_broken or not isinstance(exc, Exception):
             raise
-        # Nobody is there any more who could be told.
+        if not _is_of_the_connection(exc):
+            log("the app failed after its client had gone", exc)
     finally:
         exchange.disconnected.set()
     if not into.has_ended and not exchange.is_broken:
-        if guard is not None and guard.seconds_left() <= 0:
+        if guard is not None and (exchange.was_told_of_time or guard.seconds_left() <= 0):
             raise guard.approaching()
         raise AppError(
             "the ASGI app returned without a response"
@@ -128,7 +142,11 @@ class _Exchange:
     def __init__(self, body: bytes, into: AsyncStreamed | AsyncKept | AsyncEventStreams) -> None:
         self._body: bytes | None = body
         self._into = into
-        self._started: Message | None = None
+        self._has_started = False
+        self._is_over = False
+        self._is_out_of_time = False
+        #: Whether the app has heard that its time is up while its response was not whole.
+        self.was_told_of_time = False
         self.is_broken = False
         self.disconnected = asyncio.Event()
 
@@ -138,7 +156,14 @@ class _Exchange:
             body, self._body = self._body, None
             return {"type": "http.request", "body": body, "more_body": False}
         await self.disconnected.wait()
+        if self._is_out_of_time and not self._is_over:
+            self.was_told_of_time = True
         return {"type": "http.disconnect"}
+
+    def run_out_of_time(self) -> None:
+        """Tell the app that its client is gone: for it there is no time any more."""
+        self._is_out_of_time = True
+        self.disconnected.set()
 
     async def send(self, message: Message) -> None:
         """Take a message of the response.
@@ -149,11 +174,11 @@ class _Exchange:
         """
         kind = message["type"]
         if kind == "http.response.start":
-            if self._started is not None:
+            if self._has_started:
                 raise AppError("http.response.start was sent twice")
             # Errors in the head are raised here, where nothing has left yet.
             self._into.head(message["status"], _text_fields(message))
-            self._started = message
+            self._has_started = True
         elif kind == "http.response.body":
             await self._send_body(message)
         else:
@@ -164,18 +189,24 @@ class _Exchange:
 
     async def _send_body(self, message: Message) -> None:
         into = self._into
-        if into.has_ended:
+        if self._is_over:
             raise AppError("http.response.body was sent after the end of the response")
-        if self._started is None:
+        if not self._has_started:
             raise AppError("http.response.body was sent before http.response.start")
+        data = message.get("body", b"")
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise AppError(f"the body of http.response.body is bytes, not {type(data).__name__}")
+        data = bytes(data)
         try:
-            data = bytes(message.get("body", b""))
             if message.get("more_body", False):
                 await into.body(data)
             else:
                 if data:
                     await into.body(data)
-                await into.end()
+                self._is_over = True
+                # Who ends because there is no client any more does not say that it is whole.
+                if not self.was_told_of_time:
+                    await into.end()
                 self.disconnected.set()
         except StreamBrokenError:
             self.is_broken = True
@@ -183,6 +214,17 @@ class _Exchange:
             raise
 
 
+def _is_of_the_connection(exc: BaseException | None) -> bool:
+    """Whether it is what `send` has raised, or what a framework has made of that."""
+    while exc is not None:
+        if isinstance(exc, OSError):
+            return True
+        exc = exc.__cause__ or exc.__context__
+    return False
+
+
 def _text_fields(message: Message) -> Iterable[tuple[str, str]]:
     for name, value in message.get("headers", ()):
+        if isinstance(name, str) or isinstance(value, str):
+            raise AppError("an ASGI app's header fields are bytes, not str")
         yield bytes(name).decode("latin-1"), bytes(value).decode("latin-1").strip(" \t")

@@ -13,11 +13,12 @@ from . import wsgi
 from .answering import AsyncKept, AsyncStreamed, Kept, Streamed
 from .deadline import guard_of
 from .interface import interface_of
+from .options import checked_margin, checked_names, checked_sources, streaming_names
 from .routing import Router, log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Sequence
+    from collections.abc import Callable, Coroutine, Iterable
     from typing import Any
 
     from ..event_handlers import ServerSentEvents
@@ -88,29 +89,24 @@ def adapt(
             the app says that it cannot start.
         ValueError: `default_path` is no path.
     """
-    if mode not in ("auto", "stream", "buffer"):
-        raise AppError(f"mode is 'auto', 'stream' or 'buffer', not {mode!r}")
     interface = interface or interface_of(app)
     if interface not in ("asgi", "wsgi"):
         raise AppError(f"interface is 'asgi' or 'wsgi', not {interface!r}")
-    if deadline_margin_ms is not None and (
-        isinstance(deadline_margin_ms, bool)
-        or not isinstance(deadline_margin_ms, int)
-        or deadline_margin_ms < 0
-    ):
-        raise AppError(f"deadline_margin_ms is a number, 0 or more, not {deadline_margin_ms!r}")
+    if not callable(app):
+        raise AppError(f"the app is {app!r:.80}, which cannot be called")
+    margin_ms = checked_margin(deadline_margin_ms)
     known = {source.name: source for source in all_sources()}
-    known |= {source.name: source for source in sources}
+    known |= {source.name: source for source in checked_sources(sources)}
     if default_path is not None:
+        if "direct" in known:
+            raise AppError("default_path and a source called direct are two ways to say one thing")
         known["direct"] = Direct(default_path)
     asked = list(known.values())
-    if mode == "stream":
-        stream = [source.name for source in asked if source.can_stream]
-    streaming = set() if mode == "buffer" else _streaming_names(stream, asked)
-    router = Router(asked, base_path, open_paths)
+    streaming = streaming_names(mode, stream, asked)
+    router = Router(asked, base_path, checked_names("open_paths", open_paths), app)
     take_over_aws_client()
     kind = _AsgiHandler if interface == "asgi" else _WsgiHandler
-    handler = kind(app, router, streaming, deadline_margin_ms)
+    handler = kind(app, router, streaming, margin_ms)
     if sse:
         from .server_sent_events import event_streams_of
 
@@ -285,20 +281,3 @@ def _answer_to(
         raise exc
     log("the app failed before the first byte", exc)
     return _TIMEOUT if isinstance(exc, DeadlineApproaching) else _SERVER_ERROR
-
-
-def _streaming_names(stream: Iterable[str] | None, sources: Sequence[EventSource]) -> set[str]:
-    """The sources whose events are answered with a stream."""
-    possible = {source.name for source in sources if source.can_stream}
-    if stream is None:
-        named = os.environ.get("PENSTOCK_STREAM")
-        if named is None:
-            return possible & {"function_url"}
-        stream = filter(None, named.split(","))
-    names = {name.strip() for name in stream}
-    if unknown := names - possible:
-        raise AppError(
-            f"{', '.join(sorted(unknown))} cannot be streamed to; those that can: "
-            f"{', '.join(sorted(possible))}"
-        )
-    return names

@@ -8,6 +8,7 @@ execution environment lifecycle", shutdown phase.
 from __future__ import annotations
 
 import asyncio
+from contextvars import copy_context
 
 from ..errors import AppError
 
@@ -35,6 +36,8 @@ class Lifespan:
 
     def __init__(self, app: App) -> None:
         self._app = app
+        # What is in force where the app is adapted, not in the invocation that comes first.
+        self._context = copy_context()
         self.state: dict[str, Any] = {}
         self._failure: str | None = None
         self._task: asyncio.Task[None] | None = None
@@ -68,7 +71,9 @@ class Lifespan:
         self._ending = asyncio.Event()
         self.state.clear()
         self._failure = None
-        self._task = asyncio.create_task(self._run(), name="penstock lifespan")
+        self._task = asyncio.create_task(
+            self._run(), name="penstock lifespan", context=self._context.copy()
+        )
         _running.add(self._task)
         self._task.add_done_callback(_running.discard)
         # It waits for as long as there is an environment: nothing is lost with it.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from sys import modules
+
 from ..errors import AppError, EventError
 from ..event_sources.detect import source_of
+from .closed_paths import ClosedPaths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,25 +66,15 @@ class Router:
     """
 
     def __init__(
-        self, sources: Sequence[EventSource], base_path: str, open_paths: Iterable[str]
+        self,
+        sources: Sequence[EventSource],
+        base_path: str = "",
+        open_paths: Iterable[str] = (),
+        app: Any = None,
     ) -> None:
         self._sources = sources
         self._base_path = _checked_base(base_path)
-        internal = {source.name: source.path for source in sources if source.is_internal}
-        is_open = set(open_paths)
-        if unknown := is_open - set(internal):
-            raise AppError(
-                f"{', '.join(sorted(unknown))} in open_paths: not one of the sources that have "
-                f"a path of their own, {', '.join(sorted(internal))}"
-            )
-        self._refused = {
-            _normal(path) for name, path in internal.items() if path and name not in is_open
-        }
-        self._refused_below = tuple(
-            _normal(source.path) + "/"
-            for source in sources
-            if getattr(source, "has_paths_below", False) and source.name not in is_open
-        )
+        self._closed = ClosedPaths(sources, open_paths, [self._base_path, _own_root_of(app)])
 
     def call(self, event: Any, context: Any) -> Call:
         """Find out what `event` asks for.
@@ -106,8 +99,14 @@ class Router:
         call.request = request
         if not source.is_internal:
             self._put_below(request)
-            if self._refused and self._is_refused(request):
+            name = self._closed.source_at(request)
+            if name is not None:
                 call.refusal = NOT_FOUND
+                _log().warning(
+                    "refused an outside caller the path of events of %s; "
+                    "adapt(open_paths=[%r]) opens it to everybody",
+                    *(name, name),
+                )
         return call
 
     def _put_below(self, request: Request) -> None:
@@ -117,22 +116,16 @@ class Router:
             if path == base or path.startswith(base + "/"):
                 request.root_path += base
 
-    def _is_refused(self, request: Request) -> bool:
-        # Whether a framework looks at the root path or not, it does not get there.
-        return self._is_closed(request.path) or (
-            bool(request.root_path) and self._is_closed(request.path[len(request.root_path) :])
-        )
-
-    def _is_closed(self, path: str) -> bool:
-        normal = _normal(path)
-        return normal in self._refused or normal.startswith(self._refused_below)
-
 
 def log(what: str, exc: BaseException) -> None:
     """Log an error that is answered, not raised."""
+    _log().error(what, exc_info=exc)
+
+
+def _log() -> Any:
     import logging
 
-    logging.getLogger("penstock").error(what, exc_info=exc)
+    return logging.getLogger("penstock")
 
 
 def _checked_base(path: str) -> str:
@@ -143,11 +136,9 @@ def _checked_base(path: str) -> str:
     return path.rstrip("/")
 
 
-def _normal(path: str) -> str:
-    """A path as routers may read it: decoded, without dots, doubled or last slashes."""
-    if path[:1] == "/" and not ("%" in path or "//" in path or "/." in path):
-        return path.rstrip("/") or "/"
-    from posixpath import normpath
-    from urllib.parse import unquote
-
-    return normpath("/" + unquote(path).strip("/"))
+def _own_root_of(app: Any) -> str:
+    """The path below which the app itself says that it is mounted, and which it takes off."""
+    root = getattr(app, "root_path", None)
+    if not root and "django.conf" in modules and type(app).__module__.startswith("django."):
+        root = modules["django.conf"].settings.FORCE_SCRIPT_NAME
+    return root if isinstance(root, str) else ""

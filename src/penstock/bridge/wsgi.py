@@ -99,6 +99,8 @@ def answer(
 def _answer(app: App, environ: dict[str, Any], into: Streamed | Kept | EventStreams) -> None:
     start = _Start(into)
     parts = app(environ, start)
+    if parts is None:
+        raise AppError("the WSGI app returned None; it should return an iterable of bytes")
     try:
         start.send_known_head()
         for data in parts:
@@ -132,6 +134,8 @@ class _Start:
                 raise AppError("start_response was called twice without exc_info")
         finally:
             exc_info = None  # a cycle of references otherwise
+        if not isinstance(status, str):
+            raise AppError(f"a status is like '200 OK', not {status!r:.80}")
         code = status[:3]
         if not code.isdecimal() or len(code) != 3:
             raise AppError(f"a status is like '200 OK', not {status!r:.80}")
@@ -144,6 +148,8 @@ class _Start:
         """Send a part of the body."""
         if not isinstance(data, bytes):
             raise AppError(f"a WSGI app's body is bytes, not {type(data).__name__}")
+        if self._into.has_ended:
+            raise AppError("write was called after the end of the response")
         self.send_head()
         self._into.body(data)
 

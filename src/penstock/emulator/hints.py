@@ -12,6 +12,8 @@ _INSTALL = (
     "there, or serve a folder that `pip install --target` has filled"
 )
 
+_ADAPT = "to serve a web app: handler = penstock.adapt(app)"
+
 # Parts of the texts of Python and of AWS's clients.
 _HINTS = (
     (r"Object of type (async_)?generator is not JSON", f"the handler is a generator; {_DECORATE}"),
@@ -21,6 +23,8 @@ _HINTS = (
         r"missing 1 required positional argument: 'context'",
         f"the handler takes a response stream; {_DECORATE}",
     ),
+    (r"missing 1 required positional argument: 'send'", f"this is an ASGI app; {_ADAPT}"),
+    (r"'LambdaContext' object is not callable", f"this is a WSGI app; {_ADAPT}"),
     (
         r"'(LambdaContext|Context)' object has no attribute '(write|end|content_type)'",
         "the second argument of a handler is the stream, the third the context",

@@ -122,7 +122,11 @@ class Batched(Delivered):
     def _is_handled(self, response: Response, part: Any) -> bool:
         try:
             return not self.result(response, part)["batchItemFailures"]
-        except DeliveryError:
+        except DeliveryError as exc:
+            import logging
+
+            # The answer names the record; why it failed is to be known as well.
+            logging.getLogger("penstock").error("a record was not handled: %s", exc)
             return False
 
     def _failures_in(self, answer: dict[str, Any], event: Any) -> list[dict[str, Any]]:

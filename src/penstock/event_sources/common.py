@@ -81,7 +81,7 @@ def pairs_of(event: dict[str, Any], key: str) -> list[tuple[str, str]]:
                 continue
             if not isinstance(value, str):
                 raise EventError(
-                    f"{key}[{name!r:.80}] should be text, or a list of it, "
+                    f"each value in {key} should be text, or a list of it, "
                     f"found {type(value).__name__}"
                 )
             pairs.append((name, value))
@@ -113,7 +113,7 @@ def headers_of(
             _check_name(name)
         # Nearly always true, and quicker than to look for the three.
         if not value.isprintable() and has_line_break(value):
-            raise EventError(f"the header {name:.80} has a line break or NUL in it")
+            raise EventError("a header has a line break or NUL in it")
         key = name.lower()
         if key == "cookie":
             sent.append(value)
@@ -135,7 +135,7 @@ def headers_of(
 
 def _check_name(name: str) -> None:
     if not is_token(name):
-        raise EventError(f"a header's name should be a token, found {name!r:.80}")
+        raise EventError("a header's name should be a token (RFC 9110), and one is not")
     if len(_seen_names) < _MOST_NAMES:
         _seen_names.add(name)
 

@@ -57,7 +57,10 @@ def source_of(event: Any, sources: Sequence[EventSource]) -> EventSource:
         raise EventError(f"several sources take this event for theirs: {names}")
     what = f"keys {sorted(map(str, event))}" if isinstance(event, dict) else type(event).__name__
     looked_for = "; ".join(f"{source.name}: {source.looks_for}" for source in sources)
-    raise EventError(f"no source knows this event ({what:.200}); looked for {looked_for}")
+    raise EventError(
+        f"no source knows this event ({what:.200}); looked for {looked_for}. "
+        "adapt(default_path=...) takes any other, adapt(sources=...) one of your own"
+    )
 
 
 def _is_fallback(source: EventSource) -> bool:

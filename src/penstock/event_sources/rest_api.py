@@ -41,7 +41,7 @@ class RestApi:
     name = "rest_api"
     looks_for = (
         "httpMethod, multiValueHeaders and requestContext with apiId, stage or resourcePath, "
-        "without a version, elb or a methodArn"
+        "without a version, elb, connectionId or a methodArn"
     )
     can_stream = True
     is_internal = False
@@ -54,7 +54,8 @@ class RestApi:
         if event.get("version") is not None or "methodArn" in event or "httpMethod" not in event:
             return False
         context = event.get("requestContext")
-        if not isinstance(context, dict) or "elb" in context:
+        # A WebSocket API's `$connect` may look like a request.
+        if not isinstance(context, dict) or "elb" in context or "connectionId" in context:
             return False
         return any(key in context for key in ("apiId", "stage", "resourcePath"))
 

@@ -38,7 +38,7 @@ class WebSocket(Delivered):
 
     def matches(self, event: Any) -> bool:
         """Whether a WebSocket API has made this event, and not for an authorizer."""
-        if not isinstance(event, dict) or "methodArn" in event or "httpMethod" in event:
+        if not isinstance(event, dict) or "methodArn" in event:
             return False
         context = event.get("requestContext")
         return (

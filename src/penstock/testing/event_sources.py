@@ -80,6 +80,14 @@ def _check_attributes(source: Any) -> None:
         _fail("looks_for is empty; it should say by what the source knows its events")
     if not source.is_internal and path:
         _fail(f'path is {path!r}; of a source that is not internal it should be ""')
+    if source.is_internal and source.can_stream:
+        _fail(
+            "can_stream and is_internal are both true; who streams cannot tell AWS that an event "
+            "was not handled"
+        )
+    for other in all_sources():
+        if source.is_internal and path == other.path and name != other.name:
+            _fail(f"path is {path!r}, which is that of the source {other.name}; it should differ")
     if source.is_internal and (
         not path.startswith("/") or path.startswith("//") or "?" in path or "#" in path
     ):

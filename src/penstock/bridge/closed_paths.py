@@ -1,0 +1,91 @@
+"""The paths of events from within AWS, which outside callers are refused.
+
+Frameworks do not agree on what a path is: some decode it and drop what cannot be decoded,
+some match without regard to case, to a line break at the end, to doubled slashes, some
+resolve dots. A caller is refused if one of them might take its path for a closed one.
+"""
+
+from __future__ import annotations
+
+from ..errors import AppError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ..event_sources.contract import EventSource
+    from ..messages import Request
+
+
+class ClosedPaths:
+    """The paths of `sources`, but for those that `open_paths` names, below each of `roots`.
+
+    Raises:
+        AppError: `open_paths` names no source from within AWS.
+    """
+
+    def __init__(
+        self, sources: Sequence[EventSource], open_paths: Iterable[str], roots: Iterable[str]
+    ) -> None:
+        internal = {source.name: source for source in sources if source.is_internal}
+        is_open = set(open_paths)
+        if unknown := is_open - set(internal):
+            raise AppError(
+                f"{', '.join(sorted(unknown))} in open_paths: not one of the sources that have "
+                f"a path of their own, {', '.join(sorted(internal))}"
+            )
+        self._names: dict[str, str] = {}
+        self._below: dict[str, str] = {}
+        for name, source in internal.items():
+            if name in is_open or not source.path:
+                continue
+            for reading in readings(source.path):
+                self._names[reading] = name
+                if getattr(source, "has_paths_below", False):
+                    self._below[reading + "/"] = name
+        self._roots = {reading for root in roots if root for reading in readings(root)} - {"/"}
+
+    def source_at(self, request: Request) -> str | None:
+        """The name of the source whose path the request may be taken to ask for, or None."""
+        roots = self._roots
+        if request.root_path:
+            roots = roots | readings(request.root_path)
+        for reading in readings(request.path):
+            name = self._name_at(reading)
+            for root in roots:
+                if name is None and reading.startswith(root + "/"):
+                    name = self._name_at(reading[len(root) :])
+            if name is not None:
+                return name
+        return None
+
+    def _name_at(self, reading: str) -> str | None:
+        name = self._names.get(reading)
+        if name is None:
+            for below, source in self._below.items():
+                if reading.startswith(below):
+                    return source
+        return name
+
+
+def readings(path: str) -> set[str]:
+    """What routers may make of a path: with its dots, and with them resolved."""
+    if _is_plain(path):
+        return {path.rstrip("/") or "/"}
+    from posixpath import normpath
+    from urllib.parse import unquote_to_bytes
+
+    text = unquote_to_bytes(path).decode("ascii", "ignore").replace("\\", "/").lower()
+    visible = "".join(character for character in text if "!" <= character <= "~")
+    as_sent = "/" + "/".join(segment for segment in visible.split("/") if segment)
+    return {as_sent, normpath(as_sent)}
+
+
+def _is_plain(path: str) -> bool:
+    return (
+        path[:1] == "/"
+        and not ("%" in path or "//" in path or "/." in path or "\\" in path or " " in path)
+        and path.isascii()
+        and path.isprintable()
+        and path == path.lower()
+    )
