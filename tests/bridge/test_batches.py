@@ -46,7 +46,7 @@ def flaky(delivered):
 
 
 @pytest.mark.parametrize("kind", ["asgi", "wsgi"])
-def test_record_by_record_those_that_fail_are_reported(kind):
+def test_record_by_record_those_that_fail_are_reported(kind, caplog):
     delivered = []
     handler = adapt(flaky(delivered)[kind], sources=[Sqs(per_record=True)])
 
@@ -57,6 +57,11 @@ def test_record_by_record_those_that_fail_are_reported(kind):
         "batchItemFailures": [{"itemIdentifier": "1"}, {"itemIdentifier": "3"}]
     }
     assert delivered == ["0", "1", "2", "3", "4"]
+    # The invocation has succeeded, so the log alone tells why.
+    for status in (500, 503):
+        assert f"a record was not handled: the app answered POST /sqs with status {status}" in (
+            caplog.text
+        )
 
 
 def test_what_there_is_no_time_for_has_failed():

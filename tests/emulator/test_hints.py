@@ -25,6 +25,14 @@ MISTAKES = {
         ),
         "the second argument of a handler is the stream, the third the context",
     ),
+    "an ASGI app": (
+        "from fastapi import FastAPI\nhandler = FastAPI()",
+        "this is an ASGI app; to serve a web app: handler = penstock.adapt(app)",
+    ),
+    "a WSGI app": (
+        "from flask import Flask\nhandler = Flask('app')",
+        "this is a WSGI app; to serve a web app: handler = penstock.adapt(app)",
+    ),
     "a status on the stream": (
         (
             "@streamify_response\n"

@@ -567,3 +567,19 @@ def test_the_event_is_never_changed(name, event):
     BY_NAME[name].result(Response(200, []), event)
 
     assert event == before
+
+
+def test_a_scheduled_event_as_sam_makes_it_has_no_version():
+    event = {
+        "id": "cdc73f9d-aea9-11e3-9d5a-835b769c0d9c",
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": "123456789012",
+        "time": "1970-01-01T00:00:00Z",
+        "region": "us-east-1",
+        "resources": ["arn:aws:events:us-east-1:123456789012:rule/ExampleRule"],
+        "detail": {},
+    }
+    assert EventBridge().matches(event)
+    for key in event:
+        assert not EventBridge().matches({name: event[name] for name in event if name != key})

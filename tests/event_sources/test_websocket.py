@@ -100,3 +100,12 @@ def test_the_subprotocol_of_a_connection_is_passed_on():
         "headers": {"Sec-WebSocket-Protocol": "chat.v2"},
     }
     assert "headers" not in WebSocket().result(response, MESSAGE)
+
+
+def test_a_connect_event_that_looks_like_a_request_is_no_rest_api_s():
+    from penstock.event_sources.detect import all_sources, source_of
+
+    event = changed(
+        CONNECT, httpMethod="GET", multiValueHeaders={"Host": ["w1"]}, path="/", resource="/"
+    )
+    assert source_of(event, all_sources()).name == "websocket"

@@ -298,6 +298,8 @@ handler = adapt(app)
 def test_a_signal_just_before_the_end_of_a_request_is_not_lost(runtime, serve):
     function = serve(HELD, command=RUNTIMES[runtime])
     assert httpx.get(function.url, timeout=15).text == "whole"
-    (pid,) = function.emulator.environment_pids
     assert "ENDED" in function.wait_for_log("ENDED")
-    wait_for(lambda: not is_running(pid), "the end of the process")
+    wait_for(
+        lambda: not any(map(is_running, function.emulator.environment_pids)),
+        "the end of the process",
+    )

@@ -24,7 +24,10 @@ _HINTS = (
         f"the handler takes a response stream; {_DECORATE}",
     ),
     (r"missing 1 required positional argument: 'send'", f"this is an ASGI app; {_ADAPT}"),
-    (r"'LambdaContext' object is not callable", f"this is a WSGI app; {_ADAPT}"),
+    (
+        r"'(wsgi\.\w+|REQUEST_METHOD|PATH_INFO)'|'LambdaContext' object is not callable",
+        f"this is a WSGI app; {_ADAPT}",
+    ),
     (
         r"'(LambdaContext|Context)' object has no attribute '(write|end|content_type)'",
         "the second argument of a handler is the stream, the third the context",
