@@ -181,13 +181,21 @@ def _wrong_in(request: Request) -> Iterator[str]:
 
 
 def _check_results(source: Any, event: Any) -> None:
+    has_succeeded = False
     for status in (200, 204, 404, 500):
         for body in _BODIES if status != 204 else (b"",):
             headers = [("content-type", "text/plain"), ("set-cookie", "a=1"), ("Set-Cookie", "b=2")]
-            _check_result(source, event, Response(status, headers, body))
+            response = Response(status, headers, body)
+            has_succeeded |= _check_result(source, event, response) and status < 300
+    if not has_succeeded:
+        _fail(
+            "result() raised DeliveryError for every answer with status 200 or 204, so no event "
+            "could ever be handled; it should give what the service wants to hear"
+        )
 
 
-def _check_result(source: Any, event: Any, response: Response) -> None:
+def _check_result(source: Any, event: Any, response: Response) -> bool:
+    """Whether there is a result."""
     what = f"an answer with status {response.status} and the body {response.body!r}"
     try:
         result = _unchanged(
@@ -207,7 +215,7 @@ def _check_result(source: Any, event: Any, response: Response) -> None:
                     "errors are logged, so it should tell nothing of the event",
                     exc,
                 )
-        return
+        return False
     if source.is_internal and response.status == 500:
         _fail(
             f"result() gave {result!r:.80} for {what}; of an internal source it should raise "
@@ -217,6 +225,7 @@ def _check_result(source: Any, event: Any, response: Response) -> None:
         json.dumps(result, allow_nan=False)
     except (TypeError, ValueError) as exc:
         _fail(f"result() for {what} is no JSON: {exc}", exc)
+    return True
 
 
 def _unchanged(
