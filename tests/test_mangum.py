@@ -198,6 +198,19 @@ def test_excluded_headers_are_left_out(source):
     assert ("set-cookie" in theirs[1]) is keeps
 
 
+@pytest.mark.parametrize("name", [b"X-Other", b"x-other", b"X-OTHER"])
+@pytest.mark.parametrize("excluded", ["x-other", "X-Other"])
+def test_excluded_headers_are_left_out_however_the_app_writes_them(excluded, name):
+    async def app(scope, receive, send):
+        fields = [(name, b"1"), (b"X-Kept", b"2")]
+        await send({"type": "http.response.start", "status": 200, "headers": fields})
+        await send({"type": "http.response.body", "body": b"one"})
+
+    result = Mangum(app, "off", exclude_headers=[excluded])(FUNCTION_URL, None)
+
+    assert (result["headers"], result["body"]) == ({"x-kept": "2"}, "one")
+
+
 def test_an_error_names_what_to_use_for_custom_handlers():
     with pytest.raises(AppError, match=r"penstock\.adapt\(app, sources=\[\.\.\.\]\)"):
         Mangum(fastapi(), custom_handlers=[object])
@@ -376,6 +389,21 @@ def test_what_an_app_says_about_its_start_is_said(caplog):
     for lifespan in ("auto", "on"):
         with pytest.raises(AppError, match="could not start: no database"):
             Mangum(failing, lifespan)(REST_API, None)
+
+
+@pytest.mark.parametrize("lifespan", ["auto", "on"])
+def test_what_ends_an_app_that_has_started_is_logged(lifespan, caplog):
+    async def app(scope, receive, send):
+        if scope["type"] == "http":
+            await Counted()(scope, receive, send)
+        else:
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            raise ValueError("behind the start")
+
+    assert Mangum(app, lifespan)(REST_API, None)["statusCode"] == 204
+    assert "the app's lifespan failed" in caplog.text
+    assert "behind the start" in caplog.text
 
 
 def test_an_unknown_lifespan_is_refused():

@@ -50,7 +50,11 @@ def run(main: Coroutine[Any, Any, Result]) -> Result:
     if task.done() and _has_nothing_to_do(loop):
         return task.result()
     # At least one turn, for tasks of the background.
-    return loop.run_until_complete(task)  # type: ignore[no-any-return]
+    try:
+        return loop.run_until_complete(task)  # type: ignore[no-any-return]
+    except BaseException:
+        _take_note_of(task)
+        raise
 
 
 def share() -> None:
@@ -116,15 +120,19 @@ def _begun(loop: Any, main: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]
         # What it has put there: its first step.
         loop._ready.pop()._run()
     except BaseException:
-        # SystemExit, say. It is raised here, so nobody need hear of it from the task.
-        if task.done() and not task.cancelled():
-            task.exception()
+        _take_note_of(task)
         raise
     finally:
         loop._thread_id = None
         asyncio._set_running_loop(None)
         sys.set_asyncgen_hooks(*hooks)
     return task
+
+
+def _take_note_of(task: asyncio.Task[Any]) -> None:
+    """SystemExit, say, is raised to the caller: nobody need hear of it from the task."""
+    if task.done() and not task.cancelled():
+        task.exception()
 
 
 def _loop() -> Any:
