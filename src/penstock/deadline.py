@@ -6,7 +6,8 @@ shortly before can still say so in its stream and end it.
 It is raised once, and only where the handler can deal with it:
 
 - in async handlers at what they await when the time comes, or at a write;
-- in others on the main thread wherever they are, through a timer signal;
+- in others on the main thread wherever they are, through a timer signal, but never in our
+  own code, where it could leave a lock held or a response without its end;
 - on other threads, where nothing may be raised from outside, at the next write or `yield`.
 
 A write that has begun comes to its end first: half a chunk cannot be taken back.
@@ -17,6 +18,7 @@ from __future__ import annotations
 # What `signal` is made of: that makes enumerations of all it takes and gives, which costs
 # more than the rest of a small request.
 import _signal  # type: ignore[import-not-found]
+import sys
 from _thread import get_ident
 from functools import wraps
 from time import monotonic
@@ -30,8 +32,23 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-# How often a signal that came in the middle of a write comes again.
+# How often a signal that came where nothing may be raised comes again.
 _AGAIN_SECONDS = 0.005
+
+# Functions of ours that only wait for what the app has given them, which need not be Python:
+# a pipe, say. There it may be raised.
+_WAITING_FOR_APP = frozenset(
+    {
+        "penstock.pipelines._chunks",
+        "penstock.pipelines._transformed",
+        "penstock.bridge.wsgi._each",
+        "penstock.bridge.wsgi.FileWrapper.__next__",
+    }
+)
+
+# Modules that let nothing through of what is raised in them: callbacks of weak references,
+# and the handlers of a logger.
+_SWALLOWING = frozenset({"weakref", "_weakrefset", "logging", "logging.handlers"})
 
 _NEVER = float("inf")
 
@@ -262,6 +279,8 @@ class _Timer:
     def __init__(self, guard: DeadlineGuard) -> None:
         self._guard = guard
         self._is_set = False
+        self._error: BaseException | None = None
+        self._unraisablehook: Any = None
 
     def __enter__(self) -> None:
         import threading
@@ -274,21 +293,38 @@ class _Timer:
             or _signal.getsignal(_signal.SIGALRM) != _signal.SIG_DFL
         ):
             return
-        self._is_set = True
-        _signal.signal(_signal.SIGALRM, self._ring)
         # 0 would turn the timer off.
-        _signal.setitimer(_signal.ITIMER_REAL, max(seconds, 1e-6), _AGAIN_SECONDS)
+        self._start(max(seconds, 1e-6))
 
     def __exit__(self, *exc_info: object) -> None:
         self._stop()
+        if self._error is not None:
+            self._error = None
+            if sys.unraisablehook == self._hear_unraisable:
+                sys.unraisablehook = self._unraisablehook
 
     def _ring(self, number: int, frame: FrameType | None) -> None:
-        # In this module nobody could catch it.
-        is_here = frame is not None and frame.f_globals is globals()
-        if self._guard.raised or self._guard.writing or is_here:
+        if self._guard.raised or self._guard.writing or not _is_in_app(frame):
             return
         self._stop()
-        raise self._guard.approaching()
+        if self._error is None:
+            self._unraisablehook = sys.unraisablehook
+            sys.unraisablehook = self._hear_unraisable
+        self._error = self._guard.approaching()
+        raise self._error
+
+    def _hear_unraisable(self, unraisable: Any) -> None:
+        """Ring again if it was raised where Python lets nothing through: in a callback, say."""
+        if self._error is None or unraisable.exc_value is not self._error:
+            self._unraisablehook(unraisable)
+            return
+        self._guard.raised = False
+        self._start(_AGAIN_SECONDS)
+
+    def _start(self, seconds: float) -> None:
+        self._is_set = True
+        _signal.signal(_signal.SIGALRM, self._ring)
+        _signal.setitimer(_signal.ITIMER_REAL, seconds, _AGAIN_SECONDS)
 
     def _stop(self) -> None:
         if self._is_set:
@@ -296,6 +332,39 @@ class _Timer:
             if _signal.getsignal(_signal.SIGALRM) == self._ring:
                 _signal.setitimer(_signal.ITIMER_REAL, 0)
                 _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)
+
+
+def _is_in_app(frame: FrameType | None) -> bool:
+    """Whether what a signal has interrupted is the app's code, and lets an error through.
+
+    Code of the standard library belongs to whoever has called it.
+    """
+    is_of_app: bool | None = None
+    while frame is not None:
+        code, module = frame.f_code, str(frame.f_globals.get("__name__"))
+        if code.co_name == "__del__" or module in _SWALLOWING:
+            return False
+        if is_of_app is None:
+            if module.partition(".")[0] == "penstock":
+                is_of_app = f"{module}.{code.co_qualname}" in _WAITING_FOR_APP
+            elif not _is_of_library(code.co_filename):
+                is_of_app = True
+        if frame.f_globals is globals():
+            break
+        frame = frame.f_back
+    return bool(is_of_app)
+
+
+def _is_of_library(filename: str) -> bool:
+    # By its place and not its name: an app may well have a `queue.py` of its own.
+    import os
+    import threading
+
+    library = os.path.join(os.path.dirname(threading.__file__), "")
+    return filename.startswith("<frozen ") or (
+        filename.startswith(library)
+        and not filename.startswith((f"{library}site-packages", f"{library}dist-packages"))
+    )
 
 
 class _Driven:

@@ -86,10 +86,10 @@ class _EventBody:
         return lines if is_at_line else b"\n" + lines
 
     def _has_to_tell(self, error: BaseException) -> bool:
-        """Whether a client is in the middle of a stream, and the error is news to it."""
+        """Whether there is a client that listens, and the error is news to it."""
         if self._is_over or not self._error or not is_failure(error):
             return False
-        return self._stream.started and not self._stream.ended
+        return not self._stream.ended
 
     def _leave_deadline_to_handler(self) -> None:
         """Undo that the deadline was raised in a heartbeat: it is for the handler to hear.
@@ -161,6 +161,20 @@ class EventBody(_EventBody):
         """No more heartbeats; may be repeated."""
         self._heartbeats.stop()
 
+    def fail(self, error: BaseException) -> None:
+        """Say that the stream failed, if there is one and its client has not heard how it ended.
+
+        Nothing may be written after that.
+        """
+        self._heartbeats.stop()
+        if self._has_to_tell(error):
+            self._is_over = True
+            try:
+                self._write(self._error_event(error))
+            except (StreamBrokenError, DeadlineApproaching):
+                pass  # the error itself matters more
+        self._is_over = True
+
     def __enter__(self) -> Self:
         return self
 
@@ -171,12 +185,8 @@ class EventBody(_EventBody):
         traceback: TracebackType | None,
     ) -> None:
         self._heartbeats.stop()
-        if error is not None and self._has_to_tell(error):
-            self._is_over = True
-            try:
-                self._write(self._error_event(error))
-            except (StreamBrokenError, DeadlineApproaching):
-                pass  # the error itself matters more
+        if error is not None and self._stream.started:
+            self.fail(error)
 
     def _write(self, data: bytes) -> None:
         if self._stream._guard is not None:
@@ -212,6 +222,8 @@ class AsyncEventBody(_EventBody):
     ) -> None:
         super().__init__(stream, context, heartbeat_seconds, end, error)
         self._heartbeats = AsyncHeartbeats(self._beat, heartbeat_seconds)
+        #: Called when a heartbeat finds that the client is gone.
+        self.on_gone: Callable[[], None] | None = None
 
     def head(self, prelude: Prelude) -> None:
         """Take the head: `EventBody.head`."""
@@ -255,6 +267,17 @@ class AsyncEventBody(_EventBody):
                 pass
         self._is_over = True
 
+    async def fail(self, error: BaseException) -> None:
+        """Say that the stream failed: `EventBody.fail`, awaited."""
+        await self._heartbeats.stop()
+        if self._has_to_tell(error):
+            self._is_over = True
+            try:
+                await self._write(self._error_event(error))
+            except (StreamBrokenError, DeadlineApproaching):
+                pass  # the error itself matters more
+        self._is_over = True
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -265,12 +288,8 @@ class AsyncEventBody(_EventBody):
         traceback: TracebackType | None,
     ) -> None:
         await self._heartbeats.stop()
-        if error is not None and self._has_to_tell(error):
-            self._is_over = True
-            try:
-                await self._write(self._error_event(error))
-            except (StreamBrokenError, DeadlineApproaching):
-                pass  # the error itself matters more
+        if error is not None and self._stream.started:
+            await self.fail(error)
 
     async def _write(self, data: bytes) -> None:
         if self._stream._guard is not None:
@@ -291,6 +310,10 @@ class AsyncEventBody(_EventBody):
                 await self._write(HEARTBEAT)
             except DeadlineApproaching:
                 self._leave_deadline_to_handler()
+            except StreamBrokenError:
+                if self.on_gone is not None:
+                    self.on_gone()
+                raise
 
 
 def _ends_event(tail: bytes | None) -> bool:

@@ -42,8 +42,10 @@ class Heartbeats:
         from threading import Thread
 
         self._written_at = monotonic()
-        self._thread = Thread(target=self._run, name="penstock-heartbeats", daemon=True)
-        self._thread.start()
+        thread = Thread(target=self._run, name="penstock-heartbeats", daemon=True)
+        # `stop` waits for it, and can only do so for one that runs.
+        thread.start()
+        self._thread = thread
 
     def stop(self) -> None:
         """No more heartbeats. Returns when none is under way; may be repeated."""

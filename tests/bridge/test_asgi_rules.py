@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from penstock import adapt
+from penstock import adapt, sse
 from penstock.buffered import BufferedResponder
 from penstock.errors import AppError, DeadlineApproaching, StreamBrokenError
 from penstock.stream import current_responder
@@ -395,3 +395,18 @@ def only_http_started(app):
         await app(scope, receive, send)
 
     return inner
+
+
+def test_a_heartbeat_that_finds_nobody_tells_a_silent_app():
+    heard = []
+
+    @only_http
+    async def app(scope, receive, send):
+        await receive()
+        await start(send, headers=[(b"content-type", b"text/event-stream")])
+        heard.append(await receive())
+
+    handler = adapt(app, sse=sse(heartbeat_seconds=0.01))
+    answered(handler, LeavingClient(taken=2))
+
+    assert heard == [{"type": "http.disconnect"}]

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from unittest.mock import Mock
 
+import fastapi as fastapi_module
 import pytest
+from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
 
 from penstock import adapt
 from penstock.errors import AppError, DeadlineApproaching
@@ -34,14 +38,36 @@ async def start(send):
     await send({"type": "http.response.body", "body": b"one", "more_body": True})
 
 
-def test_an_asgi_app_that_listens_can_end_its_response():
+def test_who_ends_because_there_is_no_client_any_more_does_not_say_that_it_is_whole():
     async def app(scope, receive, send):
         await receive()
         await start(send)
         assert await receive() == {"type": "http.disconnect"}
         await send({"type": "http.response.body", "body": b", out of time"})
 
-    assert run(hurried(app), event(), Hurried()).text == "one, out of time"
+    with pytest.raises(DeadlineApproaching) as caught:
+        run(hurried(app), event(), Hurried())
+    assert "[b'one', b', out of time']" in caught.value.__notes__[0]
+    # Buffered, the client is told instead.
+    assert hurried(app)(event(), Hurried())["statusCode"] == 504
+
+
+def test_the_commonest_loop_of_fastapi_does_not_look_whole():
+    fastapi = FastAPI()
+
+    @fastapi.get("/")
+    async def numbers(request: fastapi_module.Request):
+        async def chunks():
+            for number in range(1_000_000):
+                if await request.is_disconnected():
+                    break
+                yield f"{number}\n"
+                await asyncio.sleep(0.005)
+
+        return StreamingResponse(chunks())
+
+    with pytest.raises(DeadlineApproaching):
+        run(hurried(fastapi), event(), Hurried())
 
 
 def test_an_asgi_app_that_stops_without_an_end_has_failed():
@@ -135,6 +161,8 @@ def test_the_margin_is_a_tenth_of_the_time_or_half_a_second():
     assert guard_of(Left(900_000), None).margin_ms == 500
     assert guard_of(Left(3_000), 1_000).margin_ms == 1_000
     assert guard_of(Left(3_000), 0) is None
+    assert guard_of(Left(0), None) is None
+    assert guard_of(Mock(), None) is None
     assert guard_of(None, None) is None
 
 

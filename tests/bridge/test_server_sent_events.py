@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import signal
 import threading
 from itertools import pairwise
 
@@ -12,16 +13,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock import Prelude, sse, streamify_response
+from penstock import Prelude, adapt, sse, streamify_response
 from penstock.bridge.answering import AsyncStreamed, Streamed
 from penstock.bridge.server_sent_events import AsyncEventStreams, EventStreams, event_streams_of
 from penstock.buffered import BufferedResponder
-from penstock.errors import AppError, DeadlineApproaching
+from penstock.errors import AppError, DeadlineApproaching, StreamBrokenError
 from penstock.event_handlers import ServerSentEvents
 from penstock.event_streams import HEARTBEAT, AsyncEventBody, EventBody
 from penstock.stream import AsyncResponseStream, ResponseStream, current_responder
 from penstock.testing import Context, stepped
+from tests.bridge.apps import event
 from tests.event_stream_reader import read_events
+
+# The other method of pytest-timeout uses the signal that the guard wants.
+pytestmark = pytest.mark.timeout(60, method="thread")
 
 EVENTS = [("Content-Type", "text/event-stream")]
 QUIET = ServerSentEvents(heartbeat_seconds=None)
@@ -214,6 +219,83 @@ def test_the_deadline_is_told_as_such(kind):
     _, body, _ = sent(kind(failing(EVENTS, b"data: x\n\n", error=DeadlineApproaching)))
 
     assert json.loads(read_events(body)[-1].data)["message"] == "the stream ran out of time"
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("items", [[], [b"data: x\n\n"]])
+def test_what_an_app_ends_after_it_has_heard_of_the_deadline_does_not_look_whole(is_async, items):
+    options = ServerSentEvents(None, end=True)
+
+    @streamify_response
+    def blocking(event, response_stream, context):
+        with EventStreams(Streamed("GET", response_stream), options, context) as into:
+            into.head(200, EVENTS)
+            into.out_of_time = True
+            for item in items:
+                into.body(item)
+            into.end()
+
+    @streamify_response
+    async def awaiting(event, response_stream, context):
+        async with AsyncEventStreams(
+            AsyncStreamed("GET", response_stream), options, context
+        ) as into:
+            into.head(200, EVENTS)
+            into.out_of_time = True
+            for item in items:
+                await into.body(item)
+            await into.end()
+
+    _, body, error = sent(awaiting if is_async else blocking)
+
+    assert error is None
+    *_, last = read_events(body)
+    assert last.type == "error"
+    assert json.loads(last.data)["message"] == "the stream ran out of time"
+    assert b"event: end" not in body
+
+
+def test_a_wsgi_app_that_ends_at_the_deadline_is_not_given_the_end():
+    def app(environ, start_response):
+        start_response("200 OK", EVENTS)
+        yield b"data: one\n\n"
+        try:
+            signal.raise_signal(signal.SIGALRM)
+        except DeadlineApproaching:
+            yield b"data: sorry\n\n"
+
+    class Plenty(Context):
+        def get_remaining_time_in_millis(self):
+            return 10_000_000
+
+    option = sse(heartbeat_seconds=None, end=True)
+    responder = BufferedResponder()
+    token = current_responder.set(responder)
+    try:
+        adapt(app, sse=option, deadline_margin_ms=1)(event(), Plenty())
+    finally:
+        current_responder.reset(token)
+
+    events = read_events(b"".join(responder.chunks))
+    assert [each.type for each in events] == ["message", "message", "error"]
+    assert responder.ended
+
+
+def test_a_heartbeat_that_finds_no_client_says_so():
+    class Gone(BufferedResponder):
+        def send(self, data):
+            raise StreamBrokenError("the client is gone")
+
+    async def main():
+        gone = asyncio.Event()
+        stream = AsyncResponseStream(Gone().async_sink())
+        into = AsyncStreamed("GET", stream)
+        async with AsyncEventStreams(into, ServerSentEvents(0.001), Context()) as events:
+            events.call_when_gone(gone.set)
+            events.head(200, EVENTS)
+            await asyncio.wait_for(gone.wait(), 30)
+
+    asyncio.run(main())
 
 
 @each_kind

@@ -106,6 +106,9 @@ async def answer(
         BaseException: what the app raises.
     """
     exchange = _Exchange(body, into)
+    if (call_when_gone := getattr(into, "call_when_gone", None)) is not None:
+        # A heartbeat may notice it, while the app itself is silent.
+        call_when_gone(exchange.lose_client)
     running: Any = app(scope, exchange.receive, exchange.send)
     timed = None
     if guard is not None:
@@ -159,6 +162,11 @@ class _Exchange:
         if self._is_out_of_time and not self._is_over:
             self.was_told_of_time = True
         return {"type": "http.disconnect"}
+
+    def lose_client(self) -> None:
+        """The client is known to be gone."""
+        self.is_broken = True
+        self.disconnected.set()
 
     def run_out_of_time(self) -> None:
         """Tell the app that its client is gone: for it there is no time any more."""

@@ -22,14 +22,18 @@ _SHARE, _MOST_MS = 0.1, 500
 def guard_of(context: Any, margin_ms: int | None) -> DeadlineGuard | None:
     """What knows when the time has come: `margin_ms` before the deadline.
 
-    None for `margin_ms` is a tenth of the time that is left now, at most 500 ms. With 0, and
-    off Lambda, there is no guard.
+    None for `margin_ms` is a tenth of the time that is left now, at most 500 ms. With 0,
+    off Lambda, and without a deadline, there is no guard.
     """
     remaining = getattr(context, "get_remaining_time_in_millis", None)
     if remaining is None or margin_ms == 0:
         return None
+    left = remaining()
+    # A stand-in of a test, or a client that was given no deadline, says nothing of use.
+    if not isinstance(left, (int, float)) or left <= 0:
+        return None
     if margin_ms is None:
-        margin_ms = int(min(_MOST_MS, remaining() * _SHARE))
+        margin_ms = int(min(_MOST_MS, left * _SHARE))
     return DeadlineGuard(context, max(1, margin_ms))
 
 

@@ -6,14 +6,14 @@ encoded (compressed, say), into which nothing can be put.
 
 from __future__ import annotations
 
-from ..errors import AppError
+from ..errors import AppError, DeadlineApproaching
 from ..event_handlers import ServerSentEvents, sse
 from ..event_streams import AsyncEventBody, EventBody
 from ..server_sent_events import event_stream_fields, is_event_stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import Any, Self
 
@@ -42,6 +42,9 @@ class _EventStreams:
         self._into = into
         self._body = body
         self._is_event_stream = False
+        #: Whether the app has heard that its time is up. What it then ends need not be all, so
+        #: the client is told that instead of the end. A guard of the stream says it as well.
+        self.out_of_time = False
 
     @property
     def has_head(self) -> bool:
@@ -73,6 +76,9 @@ class _EventStreams:
         if self._is_event_stream:
             self._body.start()
 
+    def _has_run_out(self) -> bool:
+        return self.out_of_time or getattr(self._into._stream._guard, "raised", False)
+
 
 class EventStreams(_EventStreams):
     """An answer that blocks. A context manager, around the running app.
@@ -99,7 +105,12 @@ class EventStreams(_EventStreams):
     def end(self) -> None:
         """End the response."""
         if self._is_event_stream:
-            self._body.end()
+            # A heartbeat that is under way may hold the guard's word for a moment.
+            self._body.stop()
+            if self._has_run_out():
+                self._body.fail(DeadlineApproaching())
+            else:
+                self._body.end()
         self._into.end()
 
     def __enter__(self) -> Self:
@@ -121,6 +132,10 @@ class AsyncEventStreams(_EventStreams):
     def __init__(self, into: AsyncStreamed, options: ServerSentEvents, context: Any) -> None:
         super().__init__(into, AsyncEventBody(into._stream, context, *_ways(options)))
 
+    def call_when_gone(self, on_gone: Callable[[], None]) -> None:
+        """Call `on_gone` when a heartbeat finds that the client is gone."""
+        self._body.on_gone = on_gone
+
     async def body(self, data: bytes) -> None:
         """Send a part of the body."""
         if self._is_event_stream:
@@ -131,7 +146,10 @@ class AsyncEventStreams(_EventStreams):
     async def end(self) -> None:
         """End the response."""
         if self._is_event_stream:
-            await self._body.end()
+            if self._has_run_out():
+                await self._body.fail(DeadlineApproaching())
+            else:
+                await self._body.end()
         await self._into.end()
 
     async def __aenter__(self) -> Self:

@@ -103,7 +103,7 @@ def _answer(app: App, environ: dict[str, Any], into: Streamed | Kept | EventStre
         raise AppError("the WSGI app returned None; it should return an iterable of bytes")
     try:
         start.send_known_head()
-        for data in parts:
+        for data in _each(parts):
             if data:
                 start.write(data)
         start.send_head()
@@ -114,6 +114,12 @@ def _answer(app: App, environ: dict[str, Any], into: Streamed | Kept | EventStre
         close = getattr(parts, "close", None)
         if close is not None:
             close()
+
+
+def _each(parts: Iterable[bytes]) -> Iterable[bytes]:
+    # Of its own because the deadline may be raised here, where the app is waited for.
+    for part in parts:  # noqa: UP028 - `yield from` would pass GeneratorExit on to the app
+        yield part
 
 
 class _Start:
