@@ -43,7 +43,8 @@ ARROWS = {
     "event_streams": {"stream", "handler", "heartbeats"},
     "server_sent_events": set(),
     "event_handlers": {"stream", "handler", "event_streams", "server_sent_events"},
-    "deadline": set(),
+    "deadline": {"deadline_signal"},
+    "deadline_signal": {"deadline"},
     "pipelines": {"stream"},
     "bridge": {
         "stream",

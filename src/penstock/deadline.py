@@ -15,42 +15,18 @@ A write that has begun comes to its end first: half a chunk cannot be taken back
 
 from __future__ import annotations
 
-# What `signal` is made of: that makes enumerations of all it takes and gives, which costs
-# more than the rest of a small request.
-import _signal  # type: ignore[import-not-found]
-import sys
 from _thread import get_ident
 from functools import wraps
 from time import monotonic
 
+from .deadline_signal import NEVER, Timer
 from .errors import DeadlineApproaching
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Coroutine, Generator, Iterator
-    from types import FrameType
     from typing import Any
-
-# How often a signal that came where nothing may be raised comes again.
-_AGAIN_SECONDS = 0.005
-
-# Functions of ours that only wait for what the app has given them, which need not be Python:
-# a pipe, say. There it may be raised.
-_WAITING_FOR_APP = frozenset(
-    {
-        "penstock.pipelines._chunks",
-        "penstock.pipelines._transformed",
-        "penstock.bridge.wsgi._each",
-        "penstock.bridge.wsgi.FileWrapper.__next__",
-    }
-)
-
-# Modules that let nothing through of what is raised in them: callbacks of weak references,
-# and the handlers of a logger.
-_SWALLOWING = frozenset({"weakref", "_weakrefset", "logging", "logging.handlers"})
-
-_NEVER = float("inf")
 
 
 def guarded(handler: Any, shape: str, margin_ms: int) -> Any:
@@ -79,7 +55,7 @@ class DeadlineGuard:
         self.margin_ms = margin_ms
         self._now = now
         remaining = getattr(context, "get_remaining_time_in_millis", None)
-        self._left_ms: float = _NEVER if remaining is None else remaining()
+        self._left_ms: float = NEVER if remaining is None else remaining()
         self._due_at: float = now() + (self._left_ms - margin_ms) / 1000
         self.raised = False
         #: The thread or task that runs the handler, and whether it is in a write.
@@ -123,7 +99,7 @@ def _guarded_generator(handler: Any, margin_ms: int) -> Any:
         try:
             while True:
                 try:
-                    with _Timer(guard):
+                    with Timer(guard):
                         item = move(*arguments)
                 except StopIteration:
                     return
@@ -186,7 +162,7 @@ class GuardedBlock:
     def __init__(self, guard: DeadlineGuard, stream: Any = None) -> None:
         self._guard = guard
         self._stream = stream
-        self._timer = _Timer(guard)
+        self._timer = Timer(guard)
 
     def __enter__(self) -> None:
         self._guard.owner = get_ident()
@@ -270,103 +246,6 @@ class _HeldAsyncSink:
             guard.writing = False
 
 
-class _Timer:
-    """Raises on the main thread by way of a signal, while the block runs; else does nothing.
-
-    A function that uses SIGALRM itself keeps it: then only writes and yields raise.
-    """
-
-    def __init__(self, guard: DeadlineGuard) -> None:
-        self._guard = guard
-        self._is_set = False
-        self._error: BaseException | None = None
-        self._unraisablehook: Any = None
-
-    def __enter__(self) -> None:
-        import threading
-
-        seconds = self._guard.seconds_left()
-        if (
-            self._guard.raised
-            or seconds == _NEVER
-            or get_ident() != threading.main_thread().ident
-            or _signal.getsignal(_signal.SIGALRM) != _signal.SIG_DFL
-        ):
-            return
-        # 0 would turn the timer off.
-        self._start(max(seconds, 1e-6))
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._stop()
-        if self._error is not None:
-            self._error = None
-            if sys.unraisablehook == self._hear_unraisable:
-                sys.unraisablehook = self._unraisablehook
-
-    def _ring(self, number: int, frame: FrameType | None) -> None:
-        if self._guard.raised or self._guard.writing or not _is_in_app(frame):
-            return
-        self._stop()
-        if self._error is None:
-            self._unraisablehook = sys.unraisablehook
-            sys.unraisablehook = self._hear_unraisable
-        self._error = self._guard.approaching()
-        raise self._error
-
-    def _hear_unraisable(self, unraisable: Any) -> None:
-        """Ring again if it was raised where Python lets nothing through: in a callback, say."""
-        if self._error is None or unraisable.exc_value is not self._error:
-            self._unraisablehook(unraisable)
-            return
-        self._guard.raised = False
-        self._start(_AGAIN_SECONDS)
-
-    def _start(self, seconds: float) -> None:
-        self._is_set = True
-        _signal.signal(_signal.SIGALRM, self._ring)
-        _signal.setitimer(_signal.ITIMER_REAL, seconds, _AGAIN_SECONDS)
-
-    def _stop(self) -> None:
-        if self._is_set:
-            self._is_set = False
-            if _signal.getsignal(_signal.SIGALRM) == self._ring:
-                _signal.setitimer(_signal.ITIMER_REAL, 0)
-                _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)
-
-
-def _is_in_app(frame: FrameType | None) -> bool:
-    """Whether what a signal has interrupted is the app's code, and lets an error through.
-
-    Code of the standard library belongs to whoever has called it.
-    """
-    is_of_app: bool | None = None
-    while frame is not None:
-        code, module = frame.f_code, str(frame.f_globals.get("__name__"))
-        if code.co_name == "__del__" or module in _SWALLOWING:
-            return False
-        if is_of_app is None:
-            if module.partition(".")[0] == "penstock":
-                is_of_app = f"{module}.{code.co_qualname}" in _WAITING_FOR_APP
-            elif not _is_of_library(code.co_filename):
-                is_of_app = True
-        if frame.f_globals is globals():
-            break
-        frame = frame.f_back
-    return bool(is_of_app)
-
-
-def _is_of_library(filename: str) -> bool:
-    # By its place and not its name: an app may well have a `queue.py` of its own.
-    import os
-    import threading
-
-    library = os.path.join(os.path.dirname(threading.__file__), "")
-    return filename.startswith("<frozen ") or (
-        filename.startswith(library)
-        and not filename.startswith((f"{library}site-packages", f"{library}dist-packages"))
-    )
-
-
 class _Driven:
     """Awaits a coroutine, or a step of an async generator, and raises in it when it is time.
 
@@ -418,7 +297,7 @@ class _Alarm:
     def arm(self) -> None:
         """Ring when it is time, if that has not been heard; also again."""
         seconds = self._guard.seconds_left()
-        if self._call is None and not self._guard.raised and seconds < _NEVER:
+        if self._call is None and not self._guard.raised and seconds < NEVER:
             import asyncio
 
             self._task = asyncio.current_task()
