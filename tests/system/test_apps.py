@@ -303,3 +303,12 @@ def test_a_signal_just_before_the_end_of_a_request_is_not_lost(runtime, serve):
         lambda: not any(map(is_running, function.emulator.environment_pids)),
         "the end of the process",
     )
+
+
+def test_a_stream_that_a_buffered_url_drops_is_logged_with_what_to_do(serve, caplog):
+    function = serve(FLASK, invoke_mode="BUFFERED")
+    answer = httpx.post(f"{function.url}/items/a", content="b")
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert "AWS takes its head and drops its" in caplog.text
+    assert "adapt(app, mode='buffer')" in caplog.text

@@ -129,12 +129,19 @@ def _buffered_response(receiver: BufferedReceiver, outcome: Outcome) -> UrlRespo
     if head.content_type == INTEGRATION_CONTENT_TYPE:
         decoder = PreludeDecoder()
         try:
-            decoder.receive(receiver.content)
+            body = decoder.receive(receiver.content)
         except RemoteProtocolError as exc:
             _log.warning("502, because %s", exc)
             return internal_server_error()
         if decoder.metadata is not None:
             # AWS applies the head and drops the body.
+            if body:
+                _log.warning(
+                    "the Function URL is BUFFERED, and the answer is a stream: AWS takes its "
+                    "head and drops its %d bytes of body; make the URL RESPONSE_STREAM, or "
+                    "answer with adapt(app, mode='buffer')",
+                    len(body),
+                )
             return head_from_metadata(decoder.metadata)
     if not receiver.content:
         return UrlResponse(200, [("content-type", "application/json")])
