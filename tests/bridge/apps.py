@@ -1,9 +1,12 @@
-"""Small applications of both kinds, and events for them."""
+"""Small applications of both kinds, events for them, and a client that leaves."""
 
 from __future__ import annotations
 
+from penstock.buffered import BufferedResponder
+from penstock.errors import StreamBrokenError
 from penstock.event_sources.function_url import event_from_request
 from penstock.messages import Headers, Request
+from penstock.stream import current_responder
 
 
 def event(method="GET", path="/", query="", headers=(), body=b""):
@@ -41,3 +44,34 @@ def wsgi(status="200 OK", headers=(("Content-Type", "text/plain"),), body=(b"one
 
 
 KINDS = {"asgi": asgi, "wsgi": wsgi}
+
+
+class LeavingClient(BufferedResponder):
+    """Takes so many chunks of the body, and is gone."""
+
+    def __init__(self, taken=0):
+        super().__init__()
+        self._left = taken
+
+    def begin(self, content_type, chunks):
+        prelude, *rest = chunks
+        super().begin(content_type, [prelude])
+        for chunk in rest:
+            self.send(chunk)
+
+    def send(self, data):
+        if self.content_type is not None and self.metadata is not None:
+            if self._left == 0:
+                raise StreamBrokenError("the client is gone")
+            self._left -= 1
+        super().send(data)
+
+
+def answered(handler, responder, context=None):
+    """Let the handler answer to the responder; returns its body."""
+    token = current_responder.set(responder)
+    try:
+        handler(event(), context)
+    finally:
+        current_responder.reset(token)
+    return b"".join(responder.chunks)

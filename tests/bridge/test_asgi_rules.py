@@ -10,46 +10,14 @@ import pytest
 
 from penstock import adapt, sse
 from penstock.buffered import BufferedResponder
-from penstock.errors import AppError, DeadlineApproaching, StreamBrokenError
-from penstock.stream import current_responder
+from penstock.errors import AppError, DeadlineApproaching
 from penstock.testing import run, stepped
-from tests.bridge.apps import asgi, event
+from tests.bridge.apps import LeavingClient, answered, asgi, event
 
 # How long a test waits for what must come; only a failure takes so long.
 PATIENCE = 5
 
 MARGIN_MS = 1000
-
-
-class LeavingClient(BufferedResponder):
-    """Takes so many chunks of the body, and is gone."""
-
-    def __init__(self, taken=0):
-        super().__init__()
-        self._left = taken
-
-    def begin(self, content_type, chunks):
-        prelude, *rest = chunks
-        super().begin(content_type, [prelude])
-        for chunk in rest:
-            self.send(chunk)
-
-    def send(self, data):
-        if self.content_type is not None and self.metadata is not None:
-            if self._left == 0:
-                raise StreamBrokenError("the client is gone")
-            self._left -= 1
-        super().send(data)
-
-
-def answered(handler, responder, context=None):
-    """Let the handler answer to the responder; returns its body."""
-    token = current_responder.set(responder)
-    try:
-        handler(event(), context)
-    finally:
-        current_responder.reset(token)
-    return b"".join(responder.chunks)
 
 
 def only_http(app):

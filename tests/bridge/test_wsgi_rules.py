@@ -9,45 +9,11 @@ from wsgiref.validate import validator
 import pytest
 
 from penstock import adapt
-from penstock.buffered import BufferedResponder
-from penstock.errors import StreamBrokenError
 from penstock.event_sources.function_url import FunctionUrl
 from penstock.messages import Headers
-from penstock.stream import current_responder
 from penstock.testing import run, stepped
 from penstock.testing.event_samples import EVENTS
-from tests.bridge.apps import event, wsgi
-
-
-class LeavingClient(BufferedResponder):
-    """Takes so many chunks of the body, and is gone."""
-
-    def __init__(self, taken=0):
-        super().__init__()
-        self._left = taken
-
-    def begin(self, content_type, chunks):
-        prelude, *rest = chunks
-        super().begin(content_type, [prelude])
-        for chunk in rest:
-            self.send(chunk)
-
-    def send(self, data):
-        if self.content_type is not None and self.metadata is not None:
-            if self._left == 0:
-                raise StreamBrokenError("the client is gone")
-            self._left -= 1
-        super().send(data)
-
-
-def answered(handler, responder):
-    """Let the handler answer to the responder; returns its body."""
-    token = current_responder.set(responder)
-    try:
-        handler(event(), None)
-    finally:
-        current_responder.reset(token)
-    return b"".join(responder.chunks)
+from tests.bridge.apps import LeavingClient, answered, event, wsgi
 
 
 def answer_of(app, streamed, given=None):

@@ -20,6 +20,15 @@ from tests.tools import RawClient
 # What AWS says with 500 and 502.
 ERROR = b'{"message": "Internal server error"}'
 
+STREAM = """
+@streamify_response
+def handler(event, context):
+    yield Prelude(201, {"x-own": "header"}, ["a=1", "b=2"], {"x-list": ["1", "2"]})
+    yield "one"
+    pass_gate("1")
+    yield "two"
+"""
+
 
 class Api(LocalFunction):
     """A function behind a REST API."""

@@ -13,7 +13,7 @@ import pytest
 
 from penstock.emulator import limits
 from penstock.emulator.rest_apis import api_of_function
-from tests.emulator.api_server import ERROR, serving_apis, with_limits
+from tests.emulator.api_server import ERROR, STREAM, serving_apis, with_limits
 from tests.system.test_apps import FASTAPI, FLASK
 
 
@@ -22,16 +22,6 @@ def serve_api(tmp_path: Path) -> Iterator[Any]:
     """Serve a handler behind a REST API."""
     with serving_apis(tmp_path) as serve:
         yield serve
-
-
-STREAM = """
-@streamify_response
-def handler(event, context):
-    yield Prelude(201, {"x-own": "header"}, ["a=1", "b=2"], {"x-list": ["1", "2"]})
-    yield "one"
-    pass_gate("1")
-    yield "two"
-"""
 
 
 # --- buffered -----------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.emulator.api_server import ERROR, serving_apis, with_limits
+from tests.emulator.api_server import ERROR, STREAM, serving_apis, with_limits
 from tests.system.test_apps import FASTAPI, FLASK
 from tests.system.test_dev import PENSTOCK, Dev
 from tests.tools import needs
@@ -26,15 +26,6 @@ def serve_api(tmp_path: Path) -> Iterator[Any]:
 
 
 # --- a stream -----------------------------------------------------------------------------
-
-STREAM = """
-@streamify_response
-def handler(event, context):
-    yield Prelude(201, {"x-own": "header"}, ["a=1", "b=2"], {"x-list": ["1", "2"]})
-    yield "one"
-    pass_gate("1")
-    yield "two"
-"""
 
 
 def test_a_response_streams(serve_api, gate):

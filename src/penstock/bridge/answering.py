@@ -78,12 +78,12 @@ class Kept(_Answer):
         return Response(self._status, self._headers, b"".join(self._chunks))
 
 
-class Streamed(_Answer):
-    """An answer whose parts leave when they are given; blocks while the caller is slow."""
+class _OnStream(_Answer):
+    """What both answers share that leave when they are given."""
 
-    def __init__(self, method: str, stream: ResponseStream) -> None:
+    def __init__(self, method: str, stream: ResponseStream | AsyncResponseStream) -> None:
         super().__init__(method)
-        self._stream = stream
+        self._stream: ResponseStream | AsyncResponseStream = stream
 
     @property
     def has_started(self) -> bool:
@@ -94,6 +94,12 @@ class Streamed(_Answer):
         """Take status and header fields, which leave with the first byte."""
         HttpResponseStream.from_(self._stream, prelude(status, headers))
         self._begin(status)
+
+
+class Streamed(_OnStream):
+    """An answer whose parts leave when they are given; blocks while the caller is slow."""
+
+    _stream: ResponseStream
 
     def body(self, data: bytes) -> None:
         """Send a part of the body; an empty one lets the head leave."""
@@ -105,41 +111,10 @@ class Streamed(_Answer):
         self._stream.end()
 
 
-def prelude(status: int, headers: Iterable[tuple[str, str]]) -> Prelude:
-    """The head of a streamed response.
-
-    Several fields of one name become one, with commas, for a Function URL, which has nothing
-    else; a REST API sends them as they were, from `multiValueHeaders`.
-
-    Raises:
-        PreludeError: a field that cannot be sent.
-    """
-    fields = Headers(headers)
-    joined = joined_fields(fields)
-    cookies = fields.get_all("set-cookie")
-    several = None
-    if len(joined) + len(cookies) < len(fields):
-        several = {name: fields.get_all(name) for name in joined}
-        several = {name: values for name, values in several.items() if len(values) > 1}
-    return Prelude(status, joined, cookies, several)
-
-
-class AsyncStreamed(_Answer):
+class AsyncStreamed(_OnStream):
     """The same for a stream that is awaited."""
 
-    def __init__(self, method: str, stream: AsyncResponseStream) -> None:
-        super().__init__(method)
-        self._stream = stream
-
-    @property
-    def has_started(self) -> bool:
-        """Whether something of it has left."""
-        return self._stream.started
-
-    def head(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
-        """Take status and header fields, which leave with the first byte."""
-        HttpResponseStream.from_(self._stream, prelude(status, headers))
-        self._begin(status)
+    _stream: AsyncResponseStream
 
     async def body(self, data: bytes) -> None:
         """Send a part of the body; an empty one lets the head leave."""
@@ -162,3 +137,22 @@ class AsyncKept(Kept):
     async def end(self) -> None:  # type: ignore[override]
         """The answer is whole."""
         super().end()
+
+
+def prelude(status: int, headers: Iterable[tuple[str, str]]) -> Prelude:
+    """The head of a streamed response.
+
+    Several fields of one name become one, with commas, for a Function URL, which has nothing
+    else; a REST API sends them as they were, from `multiValueHeaders`.
+
+    Raises:
+        PreludeError: a field that cannot be sent.
+    """
+    fields = Headers(headers)
+    joined = joined_fields(fields)
+    cookies = fields.get_all("set-cookie")
+    several = None
+    if len(joined) + len(cookies) < len(fields):
+        several = {name: fields.get_all(name) for name in joined}
+        several = {name: values for name, values in several.items() if len(values) > 1}
+    return Prelude(status, joined, cookies, several)
