@@ -23,7 +23,7 @@ def handler(event, context):
         told = json.dumps(record)
         if "crash" in told:
             raise ValueError("no more")
-        if "bad" in told or "YmFk" in told:
+        if "broken" in told or "YnJva2Vu" in told:
             failed.append(record.get("messageId") or record.get("kinesis", {}).get("sequenceNumber")
                 or {"partition": "topic-0", "offset": record.get("offset")})
     return {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}
@@ -255,12 +255,12 @@ REPORT_OF_ONE = (
 def test_a_batch_of_which_a_message_failed(serve, send, source, last):
     function = serve(FUNCTION)
 
-    status, out, err = send(source, "app", "one", "bad", "two", "--endpoint", function.url)
+    status, out, err = send(source, "app", "one", "broken", "two", "--endpoint", function.url)
 
     assert (status, err) == (1, "")
     assert out.splitlines()[1:] == [
         "  1  handled: one",
-        "  2  failed: bad",
+        "  2  failed: broken",
         f"  3  {last}: two",
         REPORT_OF_ONE,
     ]
