@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import pytest
 
 from penstock.emulator.emulator import Emulator
+from penstock.emulator.function_urls import FunctionUrl
 from penstock.emulator.functions import function_from_target
 
 from .tools import Gate, is_running, wait_for
@@ -61,6 +62,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         origins = options.pop("origins", ())
         environment = {"GATES": str(tmp_path / "gates"), **options.pop("environment", {})}
         command = options.pop("command", None)
+        invoke_mode = options.pop("invoke_mode", "RESPONSE_STREAM")
         function = function_from_target(
             f"{folder / 'app.py'}:{handler}", environment=environment, **options
         )
@@ -68,7 +70,12 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
             function = dataclasses.replace(function, command=command)
         log: list[str] = []
         emulator = Emulator(
-            function, host="127.0.0.1", write_log=log.append, watch=watch, origins=origins
+            function,
+            function_url=FunctionUrl(function.name, invoke_mode=invoke_mode),
+            host="127.0.0.1",
+            write_log=log.append,
+            watch=watch,
+            origins=origins,
         )
         emulators.append(emulator)
         return LocalFunction(emulator, log)

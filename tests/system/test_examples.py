@@ -11,6 +11,7 @@ import pytest
 
 from penstock import testing
 from penstock.emulator.emulator import Emulator
+from penstock.emulator.function_urls import FunctionUrl
 from penstock.emulator.functions import function_from_target
 from tests.tools import RawClient, lambda_client
 
@@ -21,9 +22,16 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 def example() -> Iterator[object]:
     emulators: list[Emulator] = []
 
-    def start(name: str, **options: object) -> str:
-        function = function_from_target(f"{EXAMPLES / name}:handler", **options)
-        emulators.append(Emulator(function, host="127.0.0.1", write_log=lambda text: None))
+    def start(name: str, invoke_mode: str = "RESPONSE_STREAM") -> str:
+        function = function_from_target(f"{EXAMPLES / name}:handler")
+        emulators.append(
+            Emulator(
+                function,
+                function_url=FunctionUrl(function.name, invoke_mode=invoke_mode),
+                host="127.0.0.1",
+                write_log=lambda text: None,
+            )
+        )
         return f"http://127.0.0.1:{emulators[-1].port}"
 
     yield start

@@ -121,6 +121,7 @@ def run(options: argparse.Namespace) -> int:
 def _start(options: argparse.Namespace) -> Emulator:
     try:
         from ..emulator.emulator import Emulator
+        from ..emulator.function_urls import FunctionUrl
         from ..emulator.functions import function_from_target
         from ..emulator.rest_apis import api_of_function
     except ModuleNotFoundError as exc:
@@ -134,7 +135,6 @@ def _start(options: argparse.Namespace) -> Emulator:
         options.target,
         name=options.function,
         timeout=options.timeout,
-        invoke_mode=options.invoke_mode,
         max_environments=options.max_environments,
         environment=dict(_variable(text) for text in options.env),
     )
@@ -143,6 +143,7 @@ def _start(options: argparse.Namespace) -> Emulator:
         raise EmulatorError("--bandwidth is for streams of a REST API; add --rest-api STREAM")
     return Emulator(
         function,
+        function_url=FunctionUrl(function.name, invoke_mode=options.invoke_mode),
         rest_apis=[api_of_function(function.name, mode, bandwidth=is_slow)] if mode else [],
         port=options.port,
         host=options.host,
@@ -159,9 +160,11 @@ def _variable(text: str) -> tuple[str, str]:
 
 
 def _welcome(emulator: Emulator) -> str:
-    function, url = emulator.function, emulator.url
+    function, function_url, url = emulator.function, emulator.function_url, emulator.url
+    if function is None or function_url is None:
+        return f"penstock {__version__}: an empty Lambda at {url}\n"
     return f"""\
-penstock {__version__}: {function.name} ({function.handler}), {function.invoke_mode}
+penstock {__version__}: {function.name} ({function.handler}), {function_url.invoke_mode}
 
   open  {url}/
   or    curl -N {url}/

@@ -14,13 +14,15 @@ from . import limits
 from .access import AccessRules
 from .api_errors import refuse
 from .deadlines import Deadlines
-from .environments import Environments
 from .fronts import function_url
 from .fronts.api_gateway import ApiGateway
-from .functions import Function
+from .function_urls import DOMAIN as _URL_DOMAIN
+from .function_urls import FunctionUrl
+from .functions import REGION_DEFAULT, Function
 from .http_server import Exchange, HttpServer
-from .invoke_api import RIE_NAME, InvokeApi
+from .invoke_api import InvokeApi
 from .log import Log
+from .registry import Registry
 from .reload import SourceWatcher
 from .rest_apis import DOMAIN as _API_DOMAIN
 from .rest_apis import RestApi
@@ -28,17 +30,19 @@ from .rest_apis import RestApi
 # The Lambda API: all its paths begin with the date of a version.
 _AWS_API = re.compile(r"/20\d\d-\d\d-\d\d/")
 
-_URL_DOMAIN = ".lambda-url.localhost"
-
 
 class Emulator:
     """Lambda on this machine, serving `function` from construction until `stop`.
+
+    The function has a Function URL, which is `function_url`, or a streaming one without
+    authorization; it is at the emulator's own address, too. `registry` has this function,
+    if there is one, and takes more.
 
     `port` 0 takes any free port; `port` then tells which. `host` is what to listen on
     ("localhost" is both loopback addresses); `origins` are web origins that may use it
     besides its own. `write_log` gets the log in pieces that end with a line end; without
     it the log goes to standard output. With `watch` a changed source ends the environments
-    that run the old one. `rest_apis` lead to the function by its name.
+    that run the old one. `rest_apis` lead to functions by their names.
 
     A context manager: it stops at the end of a `with` block.
 
@@ -48,8 +52,9 @@ class Emulator:
 
     def __init__(
         self,
-        function: Function,
+        function: Function | None = None,
         *,
+        function_url: FunctionUrl | None = None,
         port: int = 0,
         host: str = "localhost",
         origins: Collection[str] = (),
@@ -57,14 +62,24 @@ class Emulator:
         watch: bool = False,
         rest_apis: Collection[RestApi] = (),
     ) -> None:
+        #: The function that it was made with.
         self.function = function
         self.rest_apis = tuple(rest_apis)
         self._access = AccessRules(hosts=[host], origins=origins)
         self._log = Log(write_log)
         self._deadlines = Deadlines()
-        self._environments = Environments(function, self._log, self._deadlines)
-        self._invoke_api = InvokeApi(self._find, region=function.region)
-        self._api_gateway = ApiGateway(self.rest_apis, self._find, self._log.line)
+        self.registry = Registry(self._log, self._deadlines)
+        self.function_url = function_url
+        if function is not None:
+            self.function_url = function_url or FunctionUrl(function.name)
+            self.registry.put(function)
+            self.registry.put_url(self.function_url)
+        self._invoke_api = InvokeApi(
+            self.registry,
+            alone=function.name if function is not None else None,
+            region=function.region if function is not None else REGION_DEFAULT,
+        )
+        self._api_gateway = ApiGateway(self.rest_apis, self.registry.find, self._log.line)
         self._stopped = threading.Event()
         try:
             self._server = HttpServer(
@@ -85,23 +100,27 @@ class Emulator:
             raise EmulatorError(f"cannot listen on {host}:{port}: {reason}{advice}") from exc
         self.host = host
         self.port = self._server.port
-        self._watcher = SourceWatcher(function.folder, self._source_changed) if watch else None
+        self._watcher = (
+            SourceWatcher(function.folder, self._source_changed)
+            if watch and function is not None
+            else None
+        )
 
     @property
     def url(self) -> str:
-        """The address of the function's URL, and the endpoint for AWS clients."""
+        """The endpoint for AWS clients, and the address of `function_url`."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 
     @property
     def environment_pids(self) -> list[int]:
         """The ids of the environments' processes."""
-        return self._environments.pids
+        return [pid for each in self.registry.environments for pid in each.pids]
 
     @property
     def is_busy(self) -> bool:
         """Whether an environment is starting or at work."""
-        return self._environments.is_busy
+        return any(each.is_busy for each in self.registry.environments)
 
     def stop(self) -> None:
         """End every environment and close every connection; may be repeated."""
@@ -110,7 +129,7 @@ class Emulator:
         self._stopped.set()
         if self._watcher is not None:
             self._watcher.stop()
-        self._environments.stop()
+        self.registry.stop()
         self._server.stop()
         self._deadlines.stop()
 
@@ -141,12 +160,12 @@ class Emulator:
         )
         host = host.lower()
         if host.endswith(_URL_DOMAIN):
-            self._to_function_url(exchange, host.removesuffix(_URL_DOMAIN))
+            self._to_function_url(exchange, self.registry.find_url(host.removesuffix(_URL_DOMAIN)))
         elif host.endswith(_API_DOMAIN):
             api_id = host.removesuffix(_API_DOMAIN)
             self._api_gateway.handle(exchange, api_id, port=self.port)
         elif exchange.path == "/_penstock/health":
-            body = json.dumps({"status": "ok", "functions": [self.function.name]})
+            body = json.dumps({"status": "ok", "functions": self.registry.names})
             exchange.respond(200, [("Content-Type", "application/json")], body.encode())
         elif f"{exchange.path}/".startswith("/_penstock/"):
             exchange.respond(404, [("Content-Type", "text/plain")], b"There is nothing here.\n")
@@ -156,11 +175,18 @@ class Emulator:
             message = f"{exchange.method} {exchange.path} is not emulated"
             refuse(exchange, 501, "NotImplementedException", {"Message": message})
         else:
-            self._at_function_url(exchange)
+            self._to_function_url(exchange, self.function_url)
 
-    def _to_function_url(self, exchange: Exchange, name: str) -> None:
-        if name == self.function.name.lower():
-            self._at_function_url(exchange)
+    def _to_function_url(self, exchange: Exchange, url: FunctionUrl | None) -> None:
+        environments = self.registry.find(url.function, url.qualifier) if url else None
+        if url is not None and environments is not None:
+            function_url.handle(
+                exchange,
+                environments,
+                url,
+                port=self.port,
+                trusted_origin=self._access.trusted_origin(exchange.headers),
+            )
             return
         # As AWS answers for a URL that does not exist.
         exchange.respond(
@@ -172,19 +198,9 @@ class Emulator:
             b'{"Message":null}',
         )
 
-    def _at_function_url(self, exchange: Exchange) -> None:
-        function_url.handle(
-            exchange,
-            self._environments,
-            port=self.port,
-            trusted_origin=self._access.trusted_origin(exchange.headers),
-        )
-
-    def _find(self, name: str) -> Environments | None:
-        return self._environments if name in (self.function.name, RIE_NAME) else None
-
     def _source_changed(self, paths: Collection[str]) -> None:
         first = sorted(paths)[0]
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         self._log.line(f"{first}{more} changed: the next call starts a new environment")
-        self._environments.recycle()
+        if self.function is not None:
+            self.registry.put(self.function)

@@ -87,7 +87,7 @@ class Environment:
         )
         runtime_api = f"127.0.0.1:{self._server.port}"
         date = time.strftime("%Y/%m/%d", time.gmtime())
-        log_stream = f"{date}/[$LATEST]{secrets.token_hex(16)}"
+        log_stream = f"{date}/[{self.function.version}]{secrets.token_hex(16)}"
         self._init_deadline = self._deadlines.at(
             self._started_at + limits.INIT + self.function.timeout, self._init_timed_out
         )
@@ -155,7 +155,10 @@ class Environment:
                 invocation.delivered_at + self.function.timeout,
                 lambda: self._timed_out(invocation),
             )
-        self._say(invocation, f"START RequestId: {invocation.request_id} Version: $LATEST\n")
+        self._say(
+            invocation,
+            f"START RequestId: {invocation.request_id} Version: {self.function.version}\n",
+        )
         return invocation
 
     def init_failed(self, outcome: Outcome) -> None:

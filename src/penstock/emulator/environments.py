@@ -78,6 +78,11 @@ class Environments:
             self._waiting.append(invocation)
         self._serve_waiting()
 
+    def replace(self, function: Function) -> None:
+        """Have other code or configuration from the next call on."""
+        self.function = function
+        self.recycle()
+
     def recycle(self) -> None:
         """The code has changed: end idle environments now, busy ones after their work."""
         with self._lock:
@@ -87,8 +92,8 @@ class Environments:
             environment.stop()
         self._serve_waiting()
 
-    def stop(self) -> None:
-        """End all of them and wait until their processes are gone."""
+    def begin_stop(self) -> None:
+        """Take no more work, and ask all of them to end. Returns at once; may be repeated."""
         with self._lock:
             self._stopped = True
             self._idle.clear()
@@ -99,6 +104,12 @@ class Environments:
             invocation.finished.set()
         for environment in ending:
             environment.stop()
+
+    def stop(self) -> None:
+        """End all of them and wait until their processes are gone."""
+        self.begin_stop()
+        with self._lock:
+            ending = list(self._all)
         deadline = time.monotonic() + _STOP_SECONDS
         for environment in ending:
             if not environment.wait(max(0.0, deadline - time.monotonic())):

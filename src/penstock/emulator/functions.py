@@ -15,12 +15,15 @@ from . import limits
 REGION_DEFAULT = "us-east-1"
 ACCOUNT = "123456789012"
 
+#: The version that can change.
+LATEST = "$LATEST"
+
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True)
 class Function:
-    """Code and configuration of one function.
+    """Code and configuration of one version of a function.
 
     `command` starts its runtime client, `handler` is what that client is told to load.
     The process gets `inherited`, then Lambda's own variables, then `environment`, where
@@ -35,9 +38,9 @@ class Function:
     environment: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 60
     memory: int = 128
-    invoke_mode: str = "RESPONSE_STREAM"
     max_environments: int = 10
     region: str = REGION_DEFAULT
+    version: str = LATEST
 
     @property
     def arn(self) -> str:
@@ -65,7 +68,7 @@ class Function:
             "LAMBDA_RUNTIME_DIR": str(self.folder),
             "AWS_EXECUTION_ENV": f"AWS_Lambda_python{version}",
             "AWS_LAMBDA_FUNCTION_NAME": self.name,
-            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_VERSION": self.version,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self.memory),
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
             "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{self.name}",
@@ -89,7 +92,6 @@ def function_from_target(
     *,
     name: str | None = None,
     timeout: float = 60,
-    invoke_mode: str = "RESPONSE_STREAM",
     max_environments: int = 10,
     environment: Mapping[str, str] | None = None,
 ) -> Function:
@@ -139,7 +141,6 @@ def function_from_target(
         inherited=dict(os.environ),
         environment=environment or {},
         timeout=timeout,
-        invoke_mode=invoke_mode,
         max_environments=max_environments,
         region=os.environ.get("AWS_REGION")
         or os.environ.get("AWS_DEFAULT_REGION")

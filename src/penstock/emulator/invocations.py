@@ -16,6 +16,8 @@ from .relay import Receiver, Relay, ResponseHead
 class Invocation:
     """A call of `function` with `event`, whose answer goes to `receiver`.
 
+    `qualifier` is the version or the alias by which it was called, if it was by one.
+
     `is_streaming` tells which kind of call it is: it decides on the limit, and on nothing
     that the runtime could see. Times are in seconds of `time.monotonic`.
     """
@@ -27,6 +29,7 @@ class Invocation:
         receiver: Receiver,
         *,
         is_streaming: bool,
+        qualifier: str | None = None,
         request_id: str | None = None,
         trace_id: str | None = None,
         client_context: str | None = None,
@@ -34,6 +37,7 @@ class Invocation:
     ) -> None:
         self.function = function
         self.event = event
+        self._qualifier = qualifier
         self.request_id = request_id or new_request_id()
         self.trace_id = trace_id or new_trace_id()
         self.client_context = client_context
@@ -48,6 +52,12 @@ class Invocation:
         self.finished = threading.Event()
         self.delivered_at: float | None = None
         self.first_byte_at: float | None = None
+
+    @property
+    def invoked_arn(self) -> str:
+        """The function's ARN, qualified as in the call."""
+        arn = self.function.arn
+        return arn if self._qualifier is None else f"{arn}:{self._qualifier}"
 
     def begin(self, head: ResponseHead) -> bool:
         """The runtime begins to answer: `Relay.begin`, and note when."""

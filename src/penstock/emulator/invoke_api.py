@@ -8,16 +8,16 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Callable
 from urllib.parse import unquote
 
 from ..wire import eventstream
 from . import limits
 from .api_errors import platform_headers, refuse, too_many_requests
 from .environments import Environments, TooManyRequestsError
-from .functions import ACCOUNT
+from .functions import ACCOUNT, LATEST
 from .http_server import BodyTooLargeError, Exchange, HeaderList
 from .invocations import Invocation, new_request_id
+from .registry import Registry
 from .relay import BufferedReceiver, Ending, Outcome, ResponseHead
 
 _INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
@@ -34,10 +34,14 @@ RIE_NAME = "function"
 
 
 class InvokeApi:
-    """Invokes the functions that `find` knows by name."""
+    """Invokes the functions of `registry`.
 
-    def __init__(self, find: Callable[[str], Environments | None], *, region: str) -> None:
-        self._find = find
+    `alone` is the name of the one that answers to the name that AWS's own emulator uses.
+    """
+
+    def __init__(self, registry: Registry, *, alone: str | None, region: str) -> None:
+        self._registry = registry
+        self._alone = alone
         self._region = region
 
     def is_invocation(self, path: str) -> bool:
@@ -62,23 +66,26 @@ class InvokeApi:
                 {"Message": "Missing Authentication Token: use an AWS client, or sign"},
             )
             return
-        environments = self._environments(exchange, written)
-        if environments is None:
+        found = self._find(exchange, written)
+        if found is None:
             return
         event = self._event(exchange, check=is_signed)
         if event is not None:
-            _Call(exchange, environments, event, is_streaming=stream is not None).run()
+            _Call(exchange, *found, event, is_streaming=stream is not None).run()
 
-    def _environments(self, exchange: Exchange, written: str) -> Environments | None:
+    def _find(self, exchange: Exchange, written: str) -> tuple[Environments, str | None] | None:
+        """What the call is for, and its qualifier; None if it was refused."""
         match = _FUNCTION_NAME.fullmatch(written)
         name = match["name"] if match is not None else written
         qualifier = (match["qualifier"] if match is not None else None) or _query_value(
             exchange.query, "Qualifier"
         )
-        environments = self._find(name)
-        if environments is not None and qualifier in (None, "$LATEST"):
-            return environments
-        arn = f"arn:aws:lambda:{self._region}:{ACCOUNT}:function:{name}:{qualifier or '$LATEST'}"
+        environments = self._registry.find(name, qualifier)
+        if environments is None and name == RIE_NAME and self._alone is not None:
+            environments = self._registry.find(self._alone, qualifier)
+        if environments is not None:
+            return environments, qualifier
+        arn = f"arn:aws:lambda:{self._region}:{ACCOUNT}:function:{name}:{qualifier or LATEST}"
         refuse(
             exchange,
             404,
@@ -125,12 +132,14 @@ class _Call:
         self,
         exchange: Exchange,
         environments: Environments,
+        qualifier: str | None,
         event: bytes,
         *,
         is_streaming: bool,
     ) -> None:
         self._exchange = exchange
         self._environments = environments
+        self._qualifier = qualifier
         self._event = event
         self._is_streaming = is_streaming
         self._wants_log = exchange.headers.get("x-amz-log-type") == "Tail"
@@ -157,6 +166,7 @@ class _Call:
             self._event,
             receiver,
             is_streaming=self._is_streaming,
+            qualifier=self._qualifier,
             client_context=client_context,
             tenant_id=self._exchange.headers.get("x-amz-tenant-id"),
             trace_id=self._exchange.headers.get("x-amzn-trace-id"),
@@ -191,7 +201,11 @@ class _Call:
             *platform_headers(invocation.request_id),
             ("x-amzn-Trace-Id", invocation.trace_id),
         ]
-        return [*headers, ("x-amz-executed-version", "$LATEST")] if version else headers
+        return (
+            [*headers, ("x-amz-executed-version", invocation.function.version)]
+            if version
+            else headers
+        )
 
     def log_result(self) -> str | None:
         """The end of the log in base64, if the caller wants it; waits for its last line."""

@@ -150,7 +150,7 @@ def _event_headers(invocation: Invocation) -> HeaderList:
         ("Content-Type", "application/json"),
         ("Lambda-Runtime-Aws-Request-Id", invocation.request_id),
         ("Lambda-Runtime-Deadline-Ms", str(deadline_ms)),
-        ("Lambda-Runtime-Invoked-Function-Arn", invocation.function.arn),
+        ("Lambda-Runtime-Invoked-Function-Arn", invocation.invoked_arn),
         ("Lambda-Runtime-Trace-Id", invocation.trace_id),
     ]
     if invocation.client_context:

@@ -111,6 +111,7 @@ def emulator(
         raise EmulatorError("the emulator needs Linux or macOS; on Windows run it inside WSL")
     try:
         from ..emulator.emulator import Emulator
+        from ..emulator.function_urls import FunctionUrl
         from ..emulator.functions import function_from_target
     except ModuleNotFoundError as exc:
         if exc.name not in ("h11", "watchfiles"):
@@ -125,7 +126,6 @@ def emulator(
         _absolute(target, root),
         name=function,
         timeout=timeout,
-        invoke_mode=invoke_mode,
         max_environments=max_environments,
         environment=environment,
     )
@@ -134,7 +134,13 @@ def emulator(
 
         served = replace(served, folder=root)
     log = _LogText()
-    with Emulator(served, host="127.0.0.1", origins=allow_origin, write_log=log.write) as started:
+    with Emulator(
+        served,
+        function_url=FunctionUrl(served.name, invoke_mode=invoke_mode),
+        host="127.0.0.1",
+        origins=allow_origin,
+        write_log=log.write,
+    ) as started:
         yield LocalFunction(
             served.name,
             started.url,

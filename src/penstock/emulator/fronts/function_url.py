@@ -26,6 +26,7 @@ from ...wire.prelude import PreludeDecoder
 from .. import limits
 from ..api_errors import too_many_requests
 from ..environments import Environments, TooManyRequestsError
+from ..function_urls import FunctionUrl
 from ..http_server import BodyTooLargeError, Exchange, HeaderList
 from ..invocations import Invocation, new_request_id, new_trace_id
 from ..relay import BufferedReceiver, Ending, Outcome, ResponseHead
@@ -38,11 +39,12 @@ _BODILESS = (204, 304)
 def handle(
     exchange: Exchange,
     environments: Environments,
+    url: FunctionUrl,
     *,
     port: int,
     trusted_origin: str | None = None,
 ) -> None:
-    """Answer one request to the URL of the function that `environments` run.
+    """Answer one request to `url`, whose function `environments` run.
 
     A page of `trusted_origin` may read the answer, as with the `Cors` of a Function URL.
     """
@@ -73,7 +75,7 @@ def handle(
             protocol=exchange.protocol,
         ),
         request_id=request_id,
-        domain_name=f"{function.name}.lambda-url.localhost",
+        domain_name=url.domain_name,
         port=port,
         trace_id=trace_id,
         at=time.time(),
@@ -83,13 +85,14 @@ def handle(
         message = f"Request must be smaller than {limits.BUFFERED_PAYLOAD} bytes"
         _refuse(exchange, headers, 413, "RequestEntityTooLargeException", {"Message": message})
         return
-    streams = function.invoke_mode == "RESPONSE_STREAM"
+    streams = url.invoke_mode == "RESPONSE_STREAM"
     receiver = _StreamingReceiver(exchange, headers) if streams else BufferedReceiver()
     invocation = Invocation(
         function,
         payload,
         receiver,
         is_streaming=streams,
+        qualifier=url.qualifier,
         request_id=request_id,
         trace_id=trace_id,
     )
