@@ -22,6 +22,7 @@ from .functions import REGION_DEFAULT, Function
 from .http_server import Exchange, HttpServer
 from .invoke_api import InvokeApi
 from .log import Log
+from .quirks import Quirks
 from .registry import Registry
 from .reload import SourceWatcher
 from .rest_apis import DOMAIN as _API_DOMAIN
@@ -61,11 +62,14 @@ class Emulator:
         write_log: Callable[[str], object] | None = None,
         watch: bool = False,
         rest_apis: Collection[RestApi] = (),
+        quirks: Quirks | None = None,
     ) -> None:
         #: The function that it was made with.
         self.function = function
         self.rest_apis = tuple(rest_apis)
         self._access = AccessRules(hosts=[host], origins=origins)
+        #: Which of AWS's oddities it shows.
+        self.quirks = quirks or Quirks()
         self._log = Log(write_log)
         self._deadlines = Deadlines()
         self.registry = Registry(self._log, self._deadlines)
