@@ -58,6 +58,8 @@ class DeadlineGuard:
         self._left_ms: float = NEVER if remaining is None else remaining()
         self._due_at: float = now() + (self._left_ms - margin_ms) / 1000
         self.raised = False
+        #: Whether a write is under way that is not the handler's, in which nothing is raised.
+        self.is_held = False
         #: The thread or task that runs the handler, and whether it is in a write.
         self.owner: object = None
         self.writing = False
@@ -68,7 +70,7 @@ class DeadlineGuard:
 
     def check(self) -> None:
         """Raise if the time has come: once."""
-        if not self.raised and self.seconds_left() <= 0:
+        if not self.raised and not self.is_held and self.seconds_left() <= 0:
             raise self.approaching()
 
     def approaching(self, kind: type[DeadlineApproaching] = DeadlineApproaching) -> Exception:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from .messages import Prelude
-    from .stream import AsyncResponseStream, ResponseStream
+    from .stream import AsyncResponseStream, Guard, ResponseStream
 
 # A comment, which every client ignores. The blank line is for those that look for blank
 # lines only; it ends nothing, because there is one before it, too.
@@ -90,15 +90,6 @@ class _EventBody:
         if self._is_over or not self._error or not is_failure(error):
             return False
         return not self._stream.ended
-
-    def _leave_deadline_to_handler(self) -> None:
-        """Undo that the deadline was raised in a heartbeat: it is for the handler to hear.
-
-        The guard raises once, at any write. Taken back, it raises again where the handler is.
-        """
-        guard = self._stream._guard
-        if guard is not None:
-            guard.raised = False
 
 
 class EventBody(_EventBody):
@@ -203,10 +194,12 @@ class EventBody(_EventBody):
 
     def _beat(self) -> None:
         if self._is_between_events():
+            guard = self._stream._guard
+            _hold(guard, True)
             try:
                 self._write(HEARTBEAT)
-            except DeadlineApproaching:
-                self._leave_deadline_to_handler()
+            finally:
+                _hold(guard, False)
 
 
 class AsyncEventBody(_EventBody):
@@ -306,14 +299,22 @@ class AsyncEventBody(_EventBody):
 
     async def _beat(self) -> None:
         if self._is_between_events():
+            guard = self._stream._guard
+            _hold(guard, True)
             try:
                 await self._write(HEARTBEAT)
-            except DeadlineApproaching:
-                self._leave_deadline_to_handler()
             except StreamBrokenError:
                 if self.on_gone is not None:
                     self.on_gone()
                 raise
+            finally:
+                _hold(guard, False)
+
+
+def _hold(guard: Guard | None, is_held: bool) -> None:
+    """Keep the deadline from a heartbeat while it is sent: it is for the handler to hear."""
+    if guard is not None:
+        guard.is_held = is_held
 
 
 def _ends_event(tail: bytes | None) -> bool:

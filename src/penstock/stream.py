@@ -68,6 +68,9 @@ if TYPE_CHECKING:
     class Guard(Protocol):
         """Says when a handler's time is nearly up."""
 
+        is_held: bool
+        """Whether nothing is to be raised now: what is written is not the handler's."""
+
         def check(self) -> None:
             """Raise `DeadlineApproaching` if it is, once."""
 
