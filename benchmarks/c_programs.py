@@ -15,7 +15,7 @@ def compiler() -> str | None:
     return shutil.which("cc")
 
 
-def build(sources: Sequence[Path], program: Path) -> Path:
+def build(sources: Sequence[Path | str], program: Path) -> Path:
     """Compile `sources` into `program`. Raises DoesNotCompile."""
     command = ["cc", "-O2", "-Wall", "-Wextra", "-o", str(program), *map(str, sources)]
     try:

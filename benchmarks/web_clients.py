@@ -104,7 +104,7 @@ class Installed:
     def __init__(self, folder: Path, stream: Stream) -> None:
         self._folder = folder
         self._stream = stream
-        self._python = _install(folder)
+        self._python = install(folder)
         self._proxy = c_programs.build([WEB / "local_proxy.c"], folder / "local_proxy")
 
     def command(self, client: Client, work: Work) -> list[str]:
@@ -148,7 +148,7 @@ class Installed:
         return probed
 
 
-def _install(folder: Path) -> str:
+def install(folder: Path) -> str:
     """The Python that has the packages; installed first if need be. Raises ClientMissing."""
     place = folder / "web"
     python = str(place / "bin" / "python")

@@ -17,6 +17,21 @@ from penstock.emulator.functions import function_from_target
 
 from .tools import Gate, is_running, wait_for
 
+# What a test may say of a function beyond what its target tells.
+_FIELDS = (
+    "command",
+    "max_concurrency",
+    "extensions_folder",
+    "freezes",
+    "snap_start",
+    "memory",
+    "enforces_memory",
+    "reserved_concurrency",
+)
+# The same of its Function URL, and of the emulator.
+_URL_FIELDS = ("auth_type", "cors", "invoke_mode")
+_OF_EMULATOR = ("account_concurrency", "bandwidth", "credentials", "quirks", "rest_apis")
+
 
 class LocalFunction:
     """A function served by an emulator in this process."""
@@ -60,22 +75,25 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         (folder / "app.py").write_text(PREAMBLE + textwrap.dedent(source))
         watch = options.pop("watch", False)
         origins = options.pop("origins", ())
+        retry_delay = options.pop("retry_delay", 1.0)
         environment = {"GATES": str(tmp_path / "gates"), **options.pop("environment", {})}
-        command = options.pop("command", None)
-        invoke_mode = options.pop("invoke_mode", "RESPONSE_STREAM")
+        fields = {name: options.pop(name) for name in _FIELDS if name in options}
+        url = {name: options.pop(name) for name in _URL_FIELDS if name in options}
+        more = {name: options.pop(name) for name in _OF_EMULATOR if name in options}
         function = function_from_target(
             f"{folder / 'app.py'}:{handler}", environment=environment, **options
         )
-        if command is not None:
-            function = dataclasses.replace(function, command=command)
+        function = dataclasses.replace(function, **fields)
         log: list[str] = []
         emulator = Emulator(
             function,
-            function_url=FunctionUrl(function.name, invoke_mode=invoke_mode),
+            retry_delay=retry_delay,
+            function_url=FunctionUrl(function.name, **url),
             host="127.0.0.1",
             write_log=log.append,
             watch=watch,
             origins=origins,
+            **more,
         )
         emulators.append(emulator)
         return LocalFunction(emulator, log)

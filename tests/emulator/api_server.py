@@ -59,10 +59,19 @@ class Api(LocalFunction):
 
 @contextmanager
 def serving_apis(tmp_path: Path) -> Iterator[Any]:
-    """Serve handlers behind REST APIs; `change` makes another API of the usual one."""
+    """Serve handlers behind REST APIs; `change` makes another API of the usual one.
+
+    `functions` are more functions, by name, of handlers in the same source.
+    """
     emulators: list[Emulator] = []
 
-    def serve(source: str, mode: str = "STREAM", change: Any = None, **options: Any) -> Api:
+    def serve(
+        source: str,
+        mode: str = "STREAM",
+        change: Any = None,
+        functions: dict[str, str] | None = None,
+        **options: Any,
+    ) -> Api:
         folder = tmp_path / f"api{len(emulators)}"
         folder.mkdir()
         (folder / "app.py").write_text(PREAMBLE + textwrap.dedent(source))
@@ -76,6 +85,11 @@ def serving_apis(tmp_path: Path) -> Iterator[Any]:
         log: list[str] = []
         emulator = Emulator(function, host="127.0.0.1", write_log=log.append, rest_apis=[api])
         emulators.append(emulator)
+        for name, handler in (functions or {}).items():
+            target = f"{folder / 'app.py'}:{handler}"
+            emulator.registry.put(
+                function_from_target(target, name=name, environment=environment, **options)
+            )
         return Api(emulator, log)
 
     try:
@@ -85,14 +99,19 @@ def serving_apis(tmp_path: Path) -> Iterator[Any]:
             emulator.stop()
 
 
-def with_limits(**limits: float) -> Any:
-    """The same API, with other limits of its integration."""
+def with_timeout(seconds: float) -> Any:
+    """The same API, with another timeout of its integrations."""
 
     def change(api: RestApi) -> RestApi:
-        routes = tuple(
-            dataclasses.replace(route, integration=dataclasses.replace(route.integration, **limits))
-            for route in api.routes
+        methods = tuple(
+            dataclasses.replace(
+                method,
+                integration=dataclasses.replace(
+                    method.integration, timeout_in_millis=round(seconds * 1000)
+                ),
+            )
+            for method in api.methods
         )
-        return dataclasses.replace(api, routes=routes)
+        return dataclasses.replace(api, methods=methods)
 
     return change

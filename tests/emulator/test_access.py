@@ -84,3 +84,50 @@ def test_own_pages_typed_addresses_and_trusted_origins_are_answered(headers):
 )
 def test_pages_of_other_origins_are_refused(headers):
     assert "may not use this emulator" in refusal(host="localhost:9000", **headers)
+
+
+PAGE = "https://allowed.example"
+
+
+def opened_to(allowed: str, **headers: str) -> str | None:
+    """The refusal of a request for something that opens itself to pages of one origin."""
+    fields = [(name.replace("_", "-"), value) for name, value in headers.items()]
+    return RULES.refusal(Headers(fields), opens_to=lambda origin: origin == allowed)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": PAGE},
+        {"origin": PAGE, "sec_fetch_site": "cross-site"},
+        {"origin": "http://localhost:5173"},
+        {"sec_fetch_site": "cross-site", "referer": f"{PAGE}/page"},
+    ],
+)
+def test_what_opens_itself_to_an_origin_may_be_had_by_its_pages(headers):
+    assert opened_to(PAGE, host="localhost:9000", **headers) is None
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://other.example"},
+        {"origin": "null"},
+        {"sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "cross-site", "referer": "https://other.example/"},
+    ],
+)
+def test_it_stays_closed_to_others(headers):
+    assert "may not use this emulator" in opened_to(PAGE, host="localhost:9000", **headers)
+
+
+def test_it_does_not_open_itself_at_an_unknown_host():
+    refused = opened_to(PAGE, host="evil.example", origin=PAGE)
+    assert "is not one of this emulator's" in refused
+
+
+def test_of_two_origins_both_must_be_allowed():
+    headers = Headers(
+        [("Host", "localhost"), ("Origin", PAGE), ("Origin", "https://other.example")]
+    )
+    assert RULES.refusal(headers, opens_to=lambda origin: origin == PAGE) is not None

@@ -12,8 +12,9 @@ import httpx
 import pytest
 
 from penstock.emulator import limits
-from penstock.emulator.rest_apis import api_of_function
-from tests.emulator.api_server import ERROR, STREAM, serving_apis, with_limits
+from penstock.emulator.rest_apis import Integration, Method, RestApi, Stage
+from penstock.errors import EmulatorError
+from tests.emulator.api_server import ERROR, STREAM, serving_apis, with_timeout
 from tests.system.test_apps import FASTAPI, FLASK
 
 
@@ -102,14 +103,13 @@ def test_a_stream_is_as_slow_as_on_aws_if_that_is_asked_for(serve_api, monkeypat
 
 def test_a_buffered_api_waits_29_seconds_and_no_longer(serve_api, gate):
     source = "def handler(event, context):\n    pass_gate('1')\n    return {}"
-    api = serve_api(source, "BUFFERED", change=with_limits(timeout=1.0))
+    api = serve_api(source, "BUFFERED", change=with_timeout(1.0))
     answer = api.get()
     assert answer.status_code == 504
     assert answer.content == b'{"message": "Endpoint request timed out"}'
     assert "the function runs on" in api.log
     gate.open("1")
     api.wait_for_log("END RequestId")
-    assert api_of_function("a", "BUFFERED").routes[0].integration.timeout == 29
 
 
 def test_bytes_in_both_directions_with_binary_media_types(serve_api):
@@ -197,7 +197,7 @@ def test_without_an_api_the_log_says_how_to_have_one(serve):
 
 
 def test_a_resource_that_an_api_does_not_have(serve_api):
-    api = serve_api(EVENT, change=lambda api: dataclasses.replace(api, routes=api.routes[:1]))
+    api = serve_api(EVENT, change=lambda api: dataclasses.replace(api, methods=api.methods[:1]))
     answer = api.get("/local/a")
     assert (answer.status_code, answer.json()) == (403, {"message": "Missing Authentication Token"})
     assert answer.headers["x-amzn-errortype"] == "MissingAuthenticationTokenException"
@@ -240,3 +240,99 @@ def test_too_many_requests_are_500(mode, serve_api, gate):
         next(response.iter_raw())
         second()
         gate.open("1")
+
+
+# --- resources, stages and functions ------------------------------------------------------
+
+ECHO = """
+def handler(event, context):
+    return {"body": json.dumps({"event": event, "arn": context.invoked_function_arn})}
+
+
+def other(event, context):
+    return {"body": '"other"'}
+"""
+
+
+def shop(uri: str = "app", **options: Any) -> Any:
+    """An API with resources of its own."""
+    to_app, to_other = Integration("AWS_PROXY", uri), Integration("AWS_PROXY", "other")
+    methods = (
+        Method("GET", "/pets/{id}", to_app),
+        Method("ANY", "/pets/{id}/{rest+}", to_app),
+        Method("GET", "/pets/new", to_other),
+        Method("POST", "/keyed", to_app, api_key_required=True),
+    )
+    return lambda api: RestApi(api.id, methods, **options)
+
+
+def test_resources_with_path_parameters_in_the_event(serve_api):
+    api = serve_api(ECHO, change=shop(), functions={"other": "other"})
+    event = api.get("/local/pets/a%2Fb").json()["event"]
+    assert (event["resource"], event["pathParameters"]) == ("/pets/{id}", {"id": "a%2Fb"})
+    first = event["requestContext"]
+    assert first["resourcePath"] == "/pets/{id}"
+    event = api.request("PUT", "/local/pets/7/toys/1/").json()["event"]
+    assert event["pathParameters"] == {"id": "7", "rest": "toys/1"}
+    assert event["requestContext"]["resourcePath"] == "/pets/{id}/{rest+}"
+    assert event["requestContext"]["resourceId"] != first["resourceId"]
+    assert api.get("/local/pets/new").json() == "other"
+
+
+@pytest.mark.parametrize(
+    "line", ["POST /local/pets/7", "HEAD /local/pets/7", "OPTIONS /local/pets/7", "GET /local/"]
+)
+def test_a_method_that_is_not_there_asks_for_a_token_as_on_aws(line, serve_api):
+    api = serve_api(ECHO, change=shop())
+    answer = api.request(*line.split())
+    assert answer.status_code == 403
+    assert answer.headers["x-amzn-errortype"] == "MissingAuthenticationTokenException"
+    expected = b"" if line.startswith("HEAD") else b'{"message":"Missing Authentication Token"}'
+    assert answer.content == expected
+
+
+def test_stages_have_variables_and_may_lead_to_other_versions(serve_api):
+    stages = (Stage("live", {"alias": "live", "a": "b"}), Stage("bare"))
+    api = serve_api(ECHO, change=shop("app:${stageVariables.alias}", stages=stages))
+    api.emulator.registry.put_alias("app", "live", "$LATEST")
+    answer = api.get("/live/pets/7").json()
+    assert answer["event"]["stageVariables"] == {"alias": "live", "a": "b"}
+    assert answer["event"]["requestContext"]["stage"] == "live"
+    assert answer["arn"].endswith(":function:app:live")
+    missing = api.get("/bare/pets/7")
+    assert (missing.status_code, missing.content) == (500, ERROR)
+    assert "there is no function" in api.log
+
+
+def test_api_keys_are_not_asked_for_and_the_log_says_so_at_the_start(serve_api):
+    api = serve_api(ECHO, change=shop())
+    assert "asks for an API key at POST /keyed; API keys are not emulated" in api.log
+    assert api.request("POST", "/local/keyed").status_code == 200
+
+
+def test_a_function_that_is_not_there_is_500(serve_api):
+    api = serve_api(ECHO, change=shop())
+    answer = api.get("/local/pets/new")
+    assert (answer.status_code, answer.content) == (500, ERROR)
+    assert "there is no function other" in api.log
+
+
+def test_an_api_has_a_port_of_its_own_on_request(serve_api):
+    api = serve_api(ECHO, "BUFFERED")
+    port = api.emulator.open_port("app")
+    assert port != api.port
+    for host in ("127.0.0.1", "localhost"):
+        event = httpx.get(f"http://{host}:{port}/local/a").json()["event"]
+        assert event["headers"]["X-Forwarded-Port"] == str(port)
+        assert event["requestContext"]["domainName"] == "app.execute-api.localhost"
+    assert httpx.get(f"http://127.0.0.1:{port}/else/").status_code == 403
+    foreign = httpx.get(f"http://127.0.0.1:{port}/local/", headers={"Host": "example.org"})
+    assert foreign.status_code == 403
+    assert "is not one of this emulator's" in foreign.text
+    with pytest.raises(EmulatorError, match="there is no REST API 'b'; there are: app"):
+        api.emulator.open_port("b")
+    with pytest.raises(EmulatorError, match=f"cannot listen on 127.0.0.1:{port}"):
+        api.emulator.open_port("app", port)
+    api.emulator.stop()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/local/")

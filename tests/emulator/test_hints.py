@@ -54,9 +54,11 @@ def test_a_mistake_that_is_easy_to_make_gets_a_hint(mistake, serve):
 
 def test_what_is_not_emulated_says_so_and_does_not_run_the_function(serve):
     function = serve("def handler(event, context): return 1")
-    answer = httpx.get(f"{function.url}/2015-03-31/functions/")
+    answer = httpx.get(
+        f"{function.url}/2015-03-31/event-source-mappings/", headers={"Authorization": "any"}
+    )
     assert answer.status_code == 501
-    assert answer.json() == {"Message": "GET /2015-03-31/functions/ is not emulated"}
+    assert "ListEventSourceMappings is not emulated" in answer.json()["Message"]
     assert "START" not in function.log
 
 

@@ -113,6 +113,61 @@ def test_what_is_no_http_is_a_bad_request(request_bytes, listen):
     assert client.read_all().startswith(b"HTTP/1.1 400 Bad Request\r\n")
 
 
+@pytest.mark.parametrize(
+    ("begun", "says"),
+    [
+        (b"GET / HT", b"the head of the request took more than 0.05 seconds"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nA", b"the head of the request took more than"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhel", b"nothing of the body"),
+        (
+            b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel",
+            b"nothing of the body came for 0.05 seconds",
+        ),
+    ],
+)
+def test_a_request_that_is_not_finished_in_time_is_timed_out(begun, says):
+    server = HttpServer(echo, patience=0.05)
+    try:
+        with RawClient(server.port) as client:
+            client.send(begun)
+            answer = client.read_all()
+    finally:
+        server.stop()
+    assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    assert says in answer
+
+
+def test_the_rest_of_a_body_that_nobody_wanted_is_not_waited_for_much_longer():
+    server = HttpServer(lambda exchange: exchange.respond(413, []), patience=0.05)
+    try:
+        with RawClient(server.port) as client:
+            client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\nhel")
+            assert client.read_all().startswith(b"HTTP/1.1 413 ")
+    finally:
+        server.stop()
+
+
+def test_a_head_may_come_byte_by_byte(listen):
+    client = listen(echo)
+    for byte in b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi":
+        client.send(bytes([byte]))
+    client.read_until(b"\r\n\r\nhi")
+    client.send(b"GET /b HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert b"X-Target: /b?" in client.read_until(b"\r\n\r\n")
+
+
+def test_a_head_that_is_too_large_says_so(listen):
+    client = listen(echo)
+    client.send(b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 70_000)
+    assert client.read_all().startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+
+
+def test_another_version_of_http_is_not_spoken(listen):
+    client = listen(echo)
+    client.send(b"GET / HTTP/2.0\r\nHost: x\r\n\r\n")
+    assert client.read_all().startswith(b"HTTP/1.1 505 HTTP Version Not Supported\r\n")
+
+
 def test_a_client_that_has_gone_is_noticed_by_a_write(listen):
     noticed = threading.Event()
 

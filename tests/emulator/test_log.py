@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from penstock.emulator.log import Lines, Log, LogTail, report_line
+from penstock.emulator.log import Lines, Log, LogTail
 
 TEXT = "first\nsecond \N{AUTOMOBILE}\nthird"
 
@@ -34,20 +34,3 @@ def test_the_tail_is_the_last_bytes(size):
     for start in range(0, len(data), size):
         tail.add(data[start : start + size])
     assert tail.last() == data[-10:]
-
-
-def test_the_report_line():
-    line = report_line(
-        "id",
-        duration=0.15354,
-        memory_size=128,
-        memory_used=77,
-        init=0.0815,
-        first_byte=0.00109,
-        status=None,
-    )
-    assert line == (
-        "REPORT RequestId: id\tDuration: 153.54 ms\tBilled Duration: 154 ms\t"
-        "Memory Size: 128 MB\tMax Memory Used: 77 MB\tInit Duration: 81.50 ms\t"
-        "First Byte: 1.09 ms\t\n"
-    )

@@ -89,7 +89,7 @@ def test_five_minutes_without_a_byte_are_too_long(clock):
     assert wait_for_stream(relay, receiver, timeout=900, idle=300, clock=clock) is None
     assert relay.waited == [300, 200]
     assert "no byte came for 300 seconds" in receiver.reasons[0]
-    assert "an edge-optimized one 30 seconds" in receiver.reasons[0]
+    assert "an edge-optimized one for 30 seconds" in receiver.reasons[0]
 
 
 def test_fifteen_minutes_in_all_are_too_long_however_busy_it_is(clock):

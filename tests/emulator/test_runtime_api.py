@@ -29,14 +29,27 @@ class OneInvocation:
         )
         self.init_error: Outcome | None = None
         self.lost = 0
+        self.timed_out: set[str] = set()
 
     def next_invocation(self, is_connected) -> Invocation:
         return self.invocation
 
+    def restore_next(self, is_connected) -> bool:
+        return True
+
     def init_failed(self, outcome: Outcome) -> None:
         self.init_error = outcome
 
-    def connection_lost(self) -> None:
+    def find_invocation(self, request_id: str) -> Invocation | None:
+        return self.invocation if request_id == self.invocation.request_id else None
+
+    def has_timed_out(self, request_id: str) -> bool:
+        return request_id in self.timed_out
+
+    def answered(self, invocation: Invocation) -> None:
+        self.outcome_when_answered = invocation.relay.outcome
+
+    def connection_lost(self, invocation: Invocation) -> None:
         self.lost += 1
 
     @property
@@ -294,3 +307,17 @@ def test_a_web_page_is_refused(header, client, environment):
     lines = header if header.startswith("Host") else f"Host: 127.0.0.1\r\n{header}"
     client.send(f"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n{lines}\r\n\r\n".encode())
     assert answer(client)[0] == 403
+
+
+def test_an_answer_that_comes_too_late_is_gone_and_others_are_unknown(client, environment):
+    environment.timed_out.add("late")
+    for request_id, status, error_type in [
+        ("late", 410, "InvokeTimeout"),
+        ("unknown", 400, "InvalidRequestID"),
+    ]:
+        for action in ("response", "error"):
+            path = f"/2018-06-01/runtime/invocation/{request_id}/{action}"
+            client.send(post(path, "Content-Length: 2\r\n", b"{}"))
+            assert (answer(client)[0]) == status
+            client.send(post(path, "Content-Length: 2\r\n", b"{}"))
+            assert answer(client)[1]["errorType"] == error_type

@@ -109,6 +109,39 @@ def test_what_does_not_apply_is_left_out_and_never_null():
     assert "authentication" not in event["requestContext"]
 
 
+def test_with_iam_the_event_tells_owner_and_caller_and_not_the_signature():
+    caller = {"accessKey": "AKID", "accountId": "210987654321", "cognitoIdentity": None}
+    request = Request(
+        method="GET",
+        path="/",
+        headers=Headers([("Authorization", "AWS4-HMAC-SHA256 x"), ("X-Amz-Date", "20260915T1")]),
+    )
+
+    event = event_from_request(
+        request,
+        request_id="id",
+        domain_name=DOMAIN,
+        port=9000,
+        trace_id="Root=1",
+        at=0,
+        owner="123456789012",
+        caller=caller,
+    )
+
+    context = event["requestContext"]
+    assert list(context)[:3] == ["accountId", "apiId", "authorizer"]
+    assert context["accountId"] == "123456789012"
+    assert context["authorizer"] == {"iam": caller}
+    assert "authorization" not in event["headers"]
+    assert event["headers"]["x-amz-date"] == "20260915T1"
+
+
+def test_without_iam_an_authorization_is_the_functions_business():
+    event = event_of(headers=[("Authorization", "Bearer x")])
+
+    assert event["headers"]["authorization"] == "Bearer x"
+
+
 def test_header_names_are_lower_case_and_repeats_are_joined_by_a_comma():
     headers = event_of(headers=[("X-Tag", "one"), ("Accept", "*/*"), ("x-tag", "two")])["headers"]
 

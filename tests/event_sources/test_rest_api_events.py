@@ -7,11 +7,16 @@ import base64
 import pytest
 
 from penstock.event_sources.rest_api import RestApi
-from penstock.event_sources.rest_api_events import event_from_request
+from penstock.event_sources.rest_api_events import (
+    authorizer_event,
+    event_from_request,
+    token_event,
+)
 from penstock.messages import Headers, Request
 
 
 def event_of(is_binary=False, resource="/{proxy+}", parameters=None, **values):
+    more = {key: values.pop(key) for key in ("stage_variables", "authorizer") if key in values}
     values = {"method": "GET", "path": "/local/a", "root_path": "/local", **values}
     headers = Headers(values.pop("headers", [("Host", "app.execute-api.localhost:9000")]))
     return event_from_request(
@@ -28,6 +33,7 @@ def event_of(is_binary=False, resource="/{proxy+}", parameters=None, **values):
         port=9000,
         at=1_789_473_342.381,
         is_binary=is_binary,
+        **more,
     )
 
 
@@ -199,3 +205,33 @@ def test_the_event_source_reads_back_what_was_sent(path):
     assert (request.query, request.body) == ("a=1&a=2", b"body")
     assert request.headers.get_all("x-tag") == ["1", "2"]
     assert request.source_ip == "127.0.0.1"
+
+
+def test_stage_variables_are_in_the_event_if_there_are_any():
+    assert event_of(stage_variables={"table": "t"})["stageVariables"] == {"table": "t"}
+    assert event_of(stage_variables={})["stageVariables"] is None
+
+
+def test_what_an_authorizer_has_said_is_in_the_context():
+    said = {"principalId": "user", "integrationLatency": 12}
+    assert event_of(authorizer=said)["requestContext"]["authorizer"] == said
+    assert event_of(authorizer={})["requestContext"]["authorizer"] == {}
+    assert "authorizer" not in event_of()["requestContext"]
+
+
+def test_the_event_for_a_token_authorizer_has_three_keys():
+    assert token_event("a", method_arn="arn") == {
+        "type": "TOKEN",
+        "methodArn": "arn",
+        "authorizationToken": "a",
+    }
+
+
+def test_the_event_for_a_request_authorizer_is_the_functions_without_a_body():
+    event = event_of(body=b"body", query="a=b")
+    made = authorizer_event(event, method_arn="arn")
+    assert made.pop("type") == "REQUEST"
+    assert made.pop("methodArn") == "arn"
+    assert made.pop("stageVariables") == {}
+    assert made == {key: event[key] for key in made}
+    assert set(event) - set(made) == {"body", "isBase64Encoded", "stageVariables"}

@@ -9,8 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from penstock.emulator import processes
 from tests.event_sources.http_events import LOAD_BALANCER, REST_API
 from tests.tools import is_running, lambda_client, wait_for
+
+from .test_extensions import LISTENS, extensions  # noqa: F401  (a fixture)
 
 RUNTIMES = {
     "own": (sys.executable, "-m", "penstock.runtime", "app.handler"),
@@ -253,10 +256,23 @@ handler = adapt(app)
 
 @pytest.mark.parametrize("is_busy", [False, True])
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_an_app_is_told_when_its_environment_ends(runtime, is_busy, serve):
+def test_an_app_is_told_when_its_environment_ends(
+    runtime,
+    is_busy,
+    serve,
+    extensions,  # noqa: F811
+    monkeypatch,
+):
+    # Lambda says SIGTERM only where there is an extension, and gives it little time.
+    monkeypatch.setattr(processes, "RUNTIME_SECONDS", 3.0)
     # Only from 3.12 on AWS's client hears of signals while it waits for an event.
     environment = {"AWS_EXECUTION_ENV": "AWS_Lambda_python3.12"}
-    function = serve(ENDS, command=RUNTIMES[runtime], environment=environment)
+    function = serve(
+        ENDS,
+        command=RUNTIMES[runtime],
+        environment=environment,
+        extensions_folder=extensions(listens=LISTENS),
+    )
     assert httpx.get(f"{function.url}/idle", timeout=15).text == '"hello"'
     if is_busy:
         stream = httpx.Client(timeout=15)
@@ -305,10 +321,10 @@ def test_a_signal_just_before_the_end_of_a_request_is_not_lost(runtime, serve):
     )
 
 
-def test_a_stream_that_a_buffered_url_drops_is_logged_with_what_to_do(serve, caplog):
+def test_a_stream_that_a_buffered_url_drops_is_logged_with_what_to_do(serve):
     function = serve(FLASK, invoke_mode="BUFFERED")
     answer = httpx.post(f"{function.url}/items/a", content="b")
 
     assert (answer.status_code, answer.content) == (200, b"")
-    assert "AWS takes its head and drops its" in caplog.text
-    assert "adapt(app, mode='buffer')" in caplog.text
+    log = function.wait_for_log("AWS takes its head and drops its")
+    assert "adapt(app, mode='buffer')" in log

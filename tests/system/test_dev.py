@@ -212,7 +212,7 @@ def test_variables_name_and_mode_from_the_command_line(dev):
         (["a:b", "--max-environments", "0"], 1, "--max-environments must be at least 1, not 0"),
         (["a:b", "--function", "a b"], 1, "'a b' cannot be a function's name"),
         (["a:b", "--invoke-mode", "STREAM"], 2, "invalid choice: 'STREAM'"),
-        ([], 2, "the following arguments are required: TARGET"),
+        (["--env", "A=b"], 1, "add a TARGET"),
     ],
 )
 def test_what_is_wrong_is_said(arguments, status, message):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.emulator.api_server import ERROR, STREAM, serving_apis, with_limits
+from penstock.emulator import limits
+from tests.emulator.api_server import ERROR, STREAM, serving_apis, with_timeout
 from tests.system.test_apps import FASTAPI, FLASK
 from tests.system.test_dev import PENSTOCK, Dev
 from tests.tools import needs
@@ -268,8 +271,13 @@ def handler(event, context):
 
 
 @pytest.mark.parametrize("limit", ["timeout", "idle"])
-def test_before_the_head_a_limit_is_504_and_the_function_runs_on(limit, serve_api, gate):
-    api = serve_api(SILENT, change=with_limits(**{limit: 1.0}), max_environments=1)
+def test_before_the_head_a_limit_is_504_and_the_function_runs_on(
+    limit, serve_api, gate, monkeypatch
+):
+    if limit == "idle":
+        monkeypatch.setattr(limits, "API_IDLE", 1.0)
+    change = with_timeout(1.0) if limit == "timeout" else None
+    api = serve_api(SILENT, change=change, max_environments=1)
     answer = api.get("/local/head")
     assert answer.status_code == 504
     assert answer.content == b'{"message": "Endpoint request timed out"}'
@@ -278,8 +286,18 @@ def test_before_the_head_a_limit_is_504_and_the_function_runs_on(limit, serve_ap
     assert "AWS answers 504, because" in api.log
 
 
-def test_after_the_head_silence_cuts_the_connection(serve_api, gate):
-    api = serve_api(SILENT, change=with_limits(idle=2.0), max_environments=1)
+@pytest.mark.parametrize(
+    ("limit", "endpoint_type"), [("API_IDLE", "REGIONAL"), ("API_IDLE_EDGE", "EDGE")]
+)
+def test_after_the_head_silence_cuts_the_connection(
+    limit, endpoint_type, serve_api, gate, monkeypatch
+):
+    monkeypatch.setattr(limits, limit, 2.0)
+    api = serve_api(
+        SILENT,
+        change=lambda api: dataclasses.replace(api, endpoint_type=endpoint_type),
+        max_environments=1,
+    )
     api.get("/local/warm")
     with api.raw("GET /local/body HTTP/1.1") as client:
         client.read_until(b"\r\n\r\n")
@@ -324,6 +342,10 @@ def test_penstock_dev_has_an_api_on_request(options, is_whole, tmp_path):
         assert f"curl -N {address}     (REST API, {options[0]})" in running.text
         answer = httpx.get(f"{running.url}/local/", headers={"Host": address.split("/")[2]})
         assert (answer.status_code, answer.content) == (201, b"x" if is_whole else b"")
+        # And without a name that the system may not know.
+        own = re.search(r"curl -N (http://localhost:\d+/local/)     \(the same", running.text)[1]
+        assert own not in (f"{running.url}/local/", None)
+        assert httpx.get(own).content == (b"x" if is_whole else b"")
         assert httpx.get(running.url).status_code == 201
     finally:
         running.end()
@@ -340,8 +362,12 @@ def test_curl_finds_the_api_by_its_name(serve_api):
     ("options", "status", "message"),
     [
         (["--rest-api", "RESPONSE_STREAM"], 2, "invalid choice: 'RESPONSE_STREAM'"),
-        (["--bandwidth", "aws"], 1, "--bandwidth is for streams of a REST API; add --rest-api"),
-        (["--bandwidth", "aws", "--rest-api", "BUFFERED"], 1, "add --rest-api STREAM"),
+        (["--rest-api-port", "soon"], 2, "invalid int value: 'soon'"),
+        (
+            ["--rest-api", "STREAM", "--rest-api-port", "99999"],
+            1,
+            "cannot listen on localhost:99999",
+        ),
     ],
 )
 def test_options_that_make_no_sense(options, status, message, tmp_path):

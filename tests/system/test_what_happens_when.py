@@ -14,11 +14,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from penstock.emulator.rest_apis import api_of_function
 from tests.tools import lambda_client, wait_for
 
 BINARY = "application/octet-stream"
 JSON = "application/json"
 ISE = "Internal Server Error"
+GATEWAY_ERROR = '{"message": "Internal server error"}'
 
 
 def shown(text: str) -> str:
@@ -37,6 +39,8 @@ class Url:
     whole: bool = True
 
     def __str__(self) -> str:
+        if self.body == GATEWAY_ERROR:
+            return str(self.status)
         body = shown(self.body) if self.body else "no body"
         end = "" if self.whole else ", then the connection is cut"
         return f"{self.status}, {body}{end}"
@@ -74,6 +78,8 @@ class Case:
     url_buffered: Url
     invoke: Invoked
     stream: Streamed
+    rest_stream: Url = Url(502, GATEWAY_ERROR)
+    rest_buffered: Url = Url(502, GATEWAY_ERROR)
     method: str = "GET"
     timeout: float = 30
 
@@ -138,6 +144,8 @@ CASES = [
         """,
         url_stream=Url(202, "partial "),
         url_buffered=Url(202, ""),
+        rest_stream=Url(202, "partial ", whole=False),
+        rest_buffered=Url(202, ""),
         invoke=Invoked(PRELUDE + "partial "),
         stream=Streamed(PRELUDE + "partial "),
     ),
@@ -164,6 +172,8 @@ CASES = [
         """,
         url_stream=Url(202, ""),
         url_buffered=Url(202, ""),
+        rest_stream=Url(202, ""),
+        rest_buffered=Url(202, ""),
         invoke=Invoked(PRELUDE),
         stream=Streamed(PRELUDE),
     ),
@@ -203,6 +213,8 @@ CASES = [
         method="HEAD",
         url_stream=Url(202, ""),
         url_buffered=Url(202, ""),
+        rest_stream=Url(202, ""),
+        rest_buffered=Url(202, ""),
         invoke=Invoked(PRELUDE + "body"),
         stream=Streamed(PRELUDE + "body"),
     ),
@@ -216,6 +228,8 @@ CASES = [
         """,
         url_stream=Url(204, ""),
         url_buffered=Url(204, ""),
+        rest_stream=Url(204, ""),
+        rest_buffered=Url(204, ""),
         invoke=Invoked('{"statusCode":204}' + "\\0" * 8 + "body"),
         stream=Streamed('{"statusCode":204}' + "\\0" * 8 + "body"),
     ),
@@ -228,6 +242,8 @@ CASES = [
         """,
         url_stream=Url(304, ""),
         url_buffered=Url(304, ""),
+        rest_stream=Url(304, ""),
+        rest_buffered=Url(304, ""),
         invoke=Invoked('{"statusCode":304}' + "\\0" * 8),
         stream=Streamed('{"statusCode":304}' + "\\0" * 8),
     ),
@@ -363,6 +379,21 @@ CASES = [
         invoke=Invoked(EXITED.format("exit status 3"), "Unhandled"),
     ),
     Case(
+        "the process is killed after a prelude and the first byte",
+        """
+        @streamify_response
+        def handler(event, context):
+            yield Prelude(202, {"x-a": "b"})
+            yield "partial "
+            os.kill(os.getpid(), 9)
+        """,
+        url_stream=Url(202, "partial ", whole=False),
+        url_buffered=Url(502, ISE),
+        rest_stream=Url(202, "partial ", whole=False),
+        invoke=Invoked(EXITED.format("signal: killed"), "Unhandled"),
+        stream=Streamed(PRELUDE + "partial "),
+    ),
+    Case(
         "a timeout before the first byte",
         """
         @streamify_response
@@ -393,6 +424,7 @@ CASES = [
         'def handler(event, context): return {"statusCode": 202, "body": "hello"}',
         url_stream=Url(202, '{"statusCode": 202, "body": "hello"}'),
         url_buffered=Url(202, "hello"),
+        rest_buffered=Url(202, "hello"),
         invoke=Invoked('{"statusCode": 202, "body": "hello"}'),
         stream=Streamed('{"statusCode": 202, "body": "hello"}'),
     ),
@@ -420,6 +452,17 @@ def test_url_in_buffered_mode(case, serve):
     function = serve(case.source, timeout=case.timeout, max_environments=1, invoke_mode="BUFFERED")
     for _ in range(2):
         assert ask_url(function, case.method) == case.url_buffered
+        wait_until_free(function)
+
+
+@pytest.mark.parametrize("mode", ["STREAM", "BUFFERED"])
+def test_rest_api(mode, case, serve):
+    apis = [api_of_function("app", mode)]
+    function = serve(case.source, timeout=case.timeout, max_environments=1, rest_apis=apis)
+    expected = case.rest_stream if mode == "STREAM" else case.rest_buffered
+    host = f"app.execute-api.localhost:{function.port}"
+    for _ in range(2):
+        assert ask_url(function, case.method, path="/local/", headers={"Host": host}) == expected
         wait_until_free(function)
 
 
@@ -455,21 +498,27 @@ def table() -> str:
         "what happens",
         "Function URL, RESPONSE_STREAM",
         "Function URL, BUFFERED",
+        "REST API, STREAM",
+        "REST API, BUFFERED",
         "Invoke",
         "InvokeWithResponseStream",
     )
     rows = [heads, ("---",) * len(heads)]
     rows += [
-        (c.when, str(c.url_stream), str(c.url_buffered), str(c.invoke), str(c.stream))
+        (
+            *(c.when, str(c.url_stream), str(c.url_buffered)),
+            *(str(c.rest_stream), str(c.rest_buffered)),
+            *(str(c.invoke), str(c.stream)),
+        )
         for c in CASES
     ]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows).replace("\\0" * 8, "␀×8 ")
 
 
-def ask_url(function, method: str) -> Url:
+def ask_url(function, method: str, path: str = "/", **options) -> Url:
     whole = True
     body = b""
-    with httpx.stream(method, function.url, timeout=15) as response:
+    with httpx.stream(method, f"{function.url}{path}", timeout=15, **options) as response:
         try:
             for data in response.iter_raw():
                 body += data

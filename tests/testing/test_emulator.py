@@ -8,8 +8,12 @@ import textwrap
 
 import httpx
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from penstock import testing
+from penstock.emulator.rest_apis import Integration, Method, RestApi, Stage
 from penstock.errors import EmulatorError
 from tests.conftest import PREAMBLE
 from tests.tools import is_running, lambda_client, wait_for
@@ -23,6 +27,16 @@ def stream(event, context):
         pass_gate("two")
     yield "two"
 
+@streamify_response
+def waits_at_api(event, context):
+    yield Prelude(201, {"content-type": "text/plain"})
+    yield event["path"] + " "
+    pass_gate("two")
+    yield "two"
+
+def proxy(event, context):
+    return {"body": event["path"]}
+
 def echo(event, context):
     return event
 
@@ -34,6 +48,11 @@ def process(event, context):
 
 def fails(event, context):
     print("trying")
+    raise ValueError("no more")
+
+@streamify_response
+def breaks(event, context):
+    yield "half"
     raise ValueError("no more")
 
 def says_nothing(event, context):
@@ -165,6 +184,54 @@ def test_no_more_environments_than_there_may_be(folder, gate):
         gate.open("wait")
 
 
+def test_a_url_that_wants_signatures(folder):
+    with testing.emulator(
+        "app.py:echo", folder=folder, auth_type="AWS_IAM", credentials=["me:secret"]
+    ) as function:
+        url = f"{function.function_url}/"
+        request = AWSRequest("GET", url)
+        SigV4Auth(Credentials("me", "secret"), "lambda", function.region).add_auth(request)
+
+        assert httpx.get(url).status_code == 403
+        answer = httpx.get(url, headers=dict(request.headers))
+
+        iam = answer.json()["requestContext"]["authorizer"]["iam"]
+        assert iam["accessKey"] == "me"
+
+
+@pytest.mark.parametrize(
+    "options", [{"strict": True}, {"quirks": {"clean-end-after-failure": False}}]
+)
+def test_on_request_a_stream_that_failed_does_not_look_whole(folder, options):
+    with testing.emulator("app.py:breaks", folder=folder) as function:
+        assert httpx.get(function.function_url).text == "half"
+    with (
+        testing.emulator("app.py:breaks", folder=folder, **options) as function,
+        pytest.raises(httpx.RemoteProtocolError),
+    ):
+        httpx.get(function.function_url)
+
+
+def test_what_lambda_does_is_told_in_events(folder):
+    with testing.emulator("app.py:fails", folder=folder, retry_delay=0.01) as function:
+        lambda_client(function.endpoint_url).invoke(FunctionName="app", InvocationType="Event")
+
+        wait_for(lambda: reports(function) == ["error"] * 3, "three tries")
+        assert all(event["function"] == "app" for event in function.events)
+
+
+def reports(function):
+    return [
+        event["record"]["status"] for event in function.events if event["type"] == "platform.report"
+    ]
+
+
+def test_an_environment_may_have_several_invocations_at_once(folder):
+    with testing.emulator("app.py:variables", folder=folder, max_concurrency=8) as function:
+        name = "AWS_LAMBDA_MAX_CONCURRENCY"
+        assert function.invoke([name]).json() == {name: "8"}
+
+
 def test_buffered_is_buffered(folder):
     with testing.emulator("app.py:echo", folder=folder, invoke_mode="BUFFERED") as function:
         assert httpx.get(f"{function.function_url}/here").json()["rawPath"] == "/here"
@@ -183,6 +250,47 @@ def test_the_folder_is_the_working_directory_unless_it_is_said(folder, monkeypat
     monkeypatch.chdir(folder)
     with testing.emulator("app.py:echo") as of_file, testing.emulator("app:echo") as of_module:
         assert of_file.invoke(1).json() == of_module.invoke(1).json() == 1
+
+
+def test_a_rest_api_streams_at_an_address_that_every_client_knows(folder, gate):
+    variables = {"GATES": str(gate.folder)}
+    with testing.emulator(
+        "app.py:waits_at_api", folder=folder, environment=variables, rest_api="STREAM"
+    ) as function:
+        host, _, rest = function.rest_api_url.removeprefix("http://").partition(":")
+        assert (host, rest.partition("/")[2]) == ("127.0.0.1", "local")
+        with httpx.stream("GET", f"{function.rest_api_url}/a") as response:
+            chunks = response.iter_text()
+            assert response.status_code == 201
+            assert next(chunks) == "/a "
+            gate.open("two")
+            assert next(chunks) == "two"
+        assert function.function_url not in function.rest_api_url
+
+
+def test_a_buffered_rest_api(folder):
+    with testing.emulator("app.py:proxy", folder=folder, rest_api="BUFFERED") as function:
+        assert httpx.get(f"{function.rest_api_url}/a").text == "/a"
+        assert function.rest_api_urls == {"app": function.rest_api_url}
+
+
+def test_rest_apis_and_functions_of_ones_own(folder):
+    pets = Method("GET", "/pets/{id}", Integration("AWS_PROXY", "pets"))
+    api = RestApi("shop", (pets,), stages=(Stage("live"), Stage("test")))
+    with testing.emulator(
+        "app.py:echo", folder=folder, rest_apis=[api], functions={"pets": "app.py:proxy"}
+    ) as function:
+        assert function.rest_api_url == function.rest_api_urls["shop"]
+        assert httpx.get(f"{function.rest_api_url}/pets/7").text == "/pets/7"
+        assert httpx.get(f"{function.rest_api_url}/pets").status_code == 403
+
+
+def test_without_a_rest_api_there_is_no_address(folder):
+    with (
+        testing.emulator("app.py:echo", folder=folder) as function,
+        pytest.raises(EmulatorError, match=r'app has no REST API; .* rest_api="STREAM"'),
+    ):
+        _ = function.rest_api_url
 
 
 def test_several_serve_at_once(folder):
@@ -234,10 +342,17 @@ def test_the_processes_end_in_the_middle_of_an_invocation(folder, gate):
         ("app.py:echo", {"folder": "/none"}, "there is no folder /none"),
         ("app.py:echo", {"invoke_mode": "stream"}, "RESPONSE_STREAM or BUFFERED, not 'stream'"),
         ("app.py:echo", {"timeout": 0}, "a timeout is over 0"),
-        ("app.py:echo", {"max_environments": 0}, "must be at least 1"),
+        ("app.py:echo", {"max_environments": 0}, "is a number, 1 or more, not 0"),
         ("app.py:echo", {"environment": {"A": 1}}, "a variable is text, but A is 1"),
         ("app.py:echo", {"function": "a b"}, "'a b' cannot be a function's name"),
         ("app.py:echo", {"allow_origin": ["x"]}, "'x' is no origin"),
+        ("app.py:echo", {"timeout": "3"}, "timeout is a number of seconds, not '3'"),
+        ("app.py:echo", {"retry_delay": -1}, "retry_delay is a number of seconds, not -1"),
+        ("app.py:echo", {"max_concurrency": 0}, "max_concurrency is a number, 1 or more, not 0"),
+        ("app.py:echo", {"environment": ["A=1"]}, "environment maps names to text"),
+        ("app.py:echo", {"auth_type": "IAM"}, "auth_type is NONE or AWS_IAM, not 'IAM'"),
+        ("app.py:echo", {"credentials": ["x"]}, "ID:SECRET"),
+        ("app.py:echo", {"quirks": {"odd": True}}, "there is no quirk 'odd'"),
     ],
 )
 def test_what_cannot_be_is_refused_at_once(folder, target, options, error):
@@ -263,6 +378,7 @@ print(*sorted(name for name in sys.modules if name.startswith("penstock")))
         "penstock.errors",
         "penstock.testing",
         "penstock.testing.emulator",
+        "penstock.testing.faults",
         "penstock.testing.plugin",
     ]
 

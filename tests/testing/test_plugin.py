@@ -110,6 +110,69 @@ class TestMarked:
     run(project, "../tests").assert_outcomes(passed=3)
 
 
+API_TEST = """
+import json
+import urllib.request
+import pytest
+
+def get(url):
+    with urllib.request.urlopen(url, timeout=15) as answer:
+        return answer.status, answer.read()
+
+@pytest.mark.parametrize("number", range(4))
+def test_streams(rest_api, lambda_function, number):
+    assert rest_api == lambda_function.rest_api_url
+    assert get(rest_api + "/a?b=c") == (202, b"/local/a")
+
+@pytest.mark.penstock("api.py:whole", rest_api="BUFFERED")
+def test_buffered(rest_api):
+    assert get(rest_api + "/a") == (200, b"/a")
+
+@pytest.mark.penstock("api.py:whole", functions={"more": "api.py:more"}, rest_apis=[])
+def test_only_own_apis(lambda_function):
+    assert lambda_function.rest_api_urls == {}
+"""
+
+API = """
+from penstock import Prelude, streamify_response
+
+@streamify_response
+def stream(event, context):
+    yield Prelude(202)
+    yield event["requestContext"]["path"]
+
+def whole(event, context):
+    return {"body": event["path"]}
+
+more = whole
+"""
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_rest_api_as_a_fixture(project, workers):
+    project.makepyfile(api=API)
+    project.makepyfile(API_TEST)
+    project.makeini("[pytest]\npenstock_target = api.py:stream")
+
+    run(project, "--strict-markers", "-n", workers).assert_outcomes(passed=6)
+
+
+def test_a_rest_apis_transfer_mode_in_the_configuration_file(project):
+    project.makepyfile(api=API)
+    project.makeini(
+        "[pytest]\npenstock_target = api.py:whole\npenstock_rest_api = BUFFERED\n"
+        "penstock_scope = session"
+    )
+    project.makepyfile("""
+        import urllib.request
+
+        def test_it(rest_api, function_url):
+            assert urllib.request.urlopen(rest_api + "/a").read() == b"/a"
+    """)
+
+    run(project).assert_outcomes(passed=1)
+
+
 def test_each_test_has_an_environment_of_its_own(project):
     project.makepyfile("""
         import pytest
@@ -176,30 +239,33 @@ def test_a_failed_test_shows_the_log_and_leaves_no_process(project):
     wait_for(lambda: not is_running(pid), "the end of the environment")
 
 
-@pytest.mark.parametrize(
-    ("marker", "error"),
-    [
-        ("", "penstock: no handler is named for lambda_function; mark the test with *"),
-        ('"none.py:handler"', "penstock: there is no file none.py (looked from *)"),
-        ('"app.py"', "penstock: 'app.py' names no handler; *"),
-        ('"app.py:handler", 3', "penstock: the marker takes one target, not 2; *"),
-        ('"app.py:handler", time=3', "penstock: the marker has no option 'time'; there are *"),
-        ('"app.py:handler", timeout=0', "penstock: a timeout is over 0 *"),
-    ],
-)
-def test_a_wrong_marker_is_told_without_a_traceback(project, marker, error):
-    project.makepyfile(f"""
-        import pytest
+WRONG_MARKERS = {
+    "": "penstock: no handler is named for lambda_function; mark the test with *",
+    '"none.py:handler"': "penstock: there is no file none.py (looked from *)",
+    '"app.py"': "penstock: 'app.py' names no handler; *",
+    '"app.py:handler", 3': "penstock: the marker takes one target, not 2; *",
+    '"app.py:handler", time=3': "penstock: the marker has no option 'time'; there are *",
+    '"app.py:handler", timeout=0': "penstock: a timeout is over 0 *",
+    '"app.py:handler", timeout="3"': "penstock: timeout is a number of seconds, not '3'",
+    '"app.py:handler", max_environments="x"': "penstock: max_environments is a number, *",
+    '"app.py:handler", environment=["A=1"]': "penstock: environment maps names to text, *",
+    '"app.py:handler", rest_api="ON"': "penstock: rest_api is STREAM or BUFFERED, not 'ON'",
+    '"app.py:handler", quirks={"odd": True}': "penstock: there is no quirk 'odd'; there are *",
+}
 
-        @pytest.mark.penstock({marker})
-        def test_it(lambda_function):
-            pass
-    """)
+
+def test_a_wrong_marker_is_told_without_a_traceback(project):
+    tests = [
+        f"@pytest.mark.penstock({marker})\ndef test_{number}(lambda_function):\n    pass\n"
+        for number, marker in enumerate(WRONG_MARKERS)
+    ]
+    project.makepyfile("\n\n".join(["import pytest", *tests]))
 
     result = run(project)
 
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines([error])
+    result.assert_outcomes(errors=len(WRONG_MARKERS))
+    for error in WRONG_MARKERS.values():
+        result.stdout.fnmatch_lines([error])
     assert "During handling" not in result.stdout.str()
     assert "plugin.py" not in result.stdout.str()
 
@@ -264,4 +330,6 @@ def test_a_project_that_does_not_use_it_is_not_disturbed(project):
 
 def test_its_options_and_fixtures_are_in_pytests_help(project):
     run(project, "--markers").stdout.fnmatch_lines(["@pytest.mark.penstock(target, *"])
-    run(project, "--fixtures").stdout.fnmatch_lines(["function_url -- *", "lambda_function -- *"])
+    fixtures = run(project, "--fixtures").stdout
+    for name in ("function_url", "lambda_function", "rest_api"):
+        fixtures.fnmatch_lines([f"{name} -- *"])

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import threading
 from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..errors import EmulatorError
+from . import environment_options, lambda_options
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ..emulator.emulator import Emulator
+    from ..emulator.fault_values import Faults
+    from ..emulator.function_urls import FunctionUrl
+    from ..emulator.functions import Function
+    from ..emulator.quirks import Quirks
 
 _DESCRIPTION = """\
 Run a function on this machine as Lambda would, streaming included.
 
 One port serves its Function URL and the Lambda API (for AWS SDKs and the AWS CLI, as their
 endpoint URL). Environments are processes of their own; when the source changes, the next
-call starts a new one.
+call starts a new one. Without TARGET it is a Lambda without functions, which come through
+the API.
 """
 
 _EXAMPLES = """\
@@ -30,6 +35,9 @@ examples:
   penstock dev app.py:handler --invoke-mode BUFFERED
   penstock dev app.py:handler --rest-api STREAM   a REST API besides
   penstock dev app.py:handler --env TABLE=orders --env DEBUG=1 --timeout 10
+  penstock dev --state functions                  no function yet: they are created and kept
+  penstock dev --runtime-command ./bootstrap build/      a runtime of your own, in a folder
+  penstock dev --runtime-command 'npx aws-lambda-ric' --handler index.handler
 
 then, in another terminal:
   curl -N http://localhost:9000/
@@ -48,7 +56,14 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("target", metavar="TARGET", help="module:handler or path/file.py:handler")
+    add(
+        "target",
+        metavar="TARGET",
+        nargs="?",
+        help="module:handler or path/file.py:handler; without it there is no function to begin "
+        "with; with --runtime-command the function's "
+        "folder (default: this one)",
+    )
     add("--port", type=int, default=9000, help="port to serve on (default 9000; 0: any free)")
     add(
         "--host",
@@ -64,14 +79,56 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="of the Function URL (default RESPONSE_STREAM)",
     )
     add(
+        "--auth-type",
+        choices=["NONE", "AWS_IAM"],
+        default="NONE",
+        help="of the Function URL; AWS_IAM takes signed requests only (default NONE)",
+    )
+    add(
+        "--credentials",
+        action="append",
+        default=[],
+        metavar="ID:SECRET",
+        help="accept signatures of this access key, and no longer those of this shell's "
+        "AWS_ACCESS_KEY_ID, or test:test if it has none (repeatable)",
+    )
+    add(
         "--rest-api",
         choices=["STREAM", "BUFFERED"],
         help="have a REST API, too, whose requests are all the function's, in this transfer mode",
     )
     add(
+        "--rest-api-port",
+        type=int,
+        default=0,
+        metavar="PORT",
+        help="the REST API's own port, for clients that do not know names under localhost "
+        "(default 0: any free)",
+    )
+    add(
         "--bandwidth",
         choices=["aws"],
-        help="let a REST API's streams be as slow as on AWS: 10 MB at once, then 2 MB a second",
+        help="let streams be as slow as on AWS: 6 MB at once (REST API: 10), then 2 MB a second",
+    )
+    add(
+        "--strict",
+        action="store_true",
+        help="let no failure look like a success: cut failed streams, answer errors with 502, "
+        "fill ErrorCode; AWS does not",
+    )
+    add(
+        "--quirk",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="show this oddity of AWS's, e.g. empty-body-hang (repeatable)",
+    )
+    add(
+        "--no-quirk",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="do not show this oddity of AWS's, e.g. error-is-200 (repeatable)",
     )
     add(
         "--timeout",
@@ -88,6 +145,14 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="how many may run at once; beyond it calls get AWS's 429 (default 10)",
     )
     add(
+        "--retry-delay",
+        type=float,
+        default=1,
+        metavar="SECONDS",
+        help="how long a failed asynchronous invocation waits before it is tried again; AWS "
+        "takes 60, and twice as long the next time, as here (default 1)",
+    )
+    add(
         "--env",
         action="append",
         default=[],
@@ -101,16 +166,39 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         metavar="ORIGIN",
         help="let pages of this origin call the function, e.g. http://localhost:5173 (repeatable)",
     )
+    add(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="FAULT",
+        help="have something go wrong with every call: cut=BYTES, delay=SECONDS, "
+        "chunk-delay=SECONDS, throttle=BYTES_PER_SECOND, 429, kill[=BYTES], slow-init=SECONDS; "
+        "with every=N only with each nth (repeatable)",
+    )
+    add(
+        "--runtime-command",
+        metavar="COMMAND",
+        help="run the function on any client of the Runtime API: what starts it, in its folder",
+    )
+    add(
+        "--handler",
+        metavar="NAME",
+        help="with --runtime-command: what the client is told to load, its _HANDLER "
+        "(default bootstrap)",
+    )
+    environment_options.add_options(parser)
+    lambda_options.add_options(parser)
     parser.set_defaults(run=run, parser=parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM."""
     emulator = _start(options)
+    _open_ports(emulator, options)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    print(_welcome(emulator), flush=True)
+    print(_welcome(emulator, options), flush=True)
     try:
         stop.wait()
     finally:
@@ -120,9 +208,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _start(options: argparse.Namespace) -> Emulator:
     try:
+        from ..emulator.credentials import credentials_from
         from ..emulator.emulator import Emulator
         from ..emulator.function_urls import FunctionUrl
-        from ..emulator.functions import function_from_target
         from ..emulator.rest_apis import api_of_function
     except ModuleNotFoundError as exc:
         if exc.name not in ("h11", "watchfiles"):
@@ -131,25 +219,86 @@ def _start(options: argparse.Namespace) -> Emulator:
             f"the emulator needs {exc.name}, which is not installed; "
             "install the extra: pip install 'penstock-lambda[local]', or, in a clone, '.[local]'"
         ) from exc
-    function = function_from_target(
-        options.target,
-        name=options.function,
-        timeout=options.timeout,
-        max_environments=options.max_environments,
-        environment=dict(_variable(text) for text in options.env),
-    )
+    function = _function(options)
+    name = ""
+    if function is not None:
+        function = environment_options.with_options(function, options)
+        name = function.name
     mode, is_slow = options.rest_api, options.bandwidth == "aws"
-    if is_slow and mode != "STREAM":
-        raise EmulatorError("--bandwidth is for streams of a REST API; add --rest-api STREAM")
     return Emulator(
         function,
-        function_url=FunctionUrl(function.name, invoke_mode=options.invoke_mode),
-        rest_apis=[api_of_function(function.name, mode, bandwidth=is_slow)] if mode else [],
+        function_url=FunctionUrl(name, invoke_mode=options.invoke_mode, auth_type=options.auth_type)
+        if function is not None
+        else None,
+        quirks=_quirks(options),
+        credentials=credentials_from(options.credentials, os.environ),
+        bandwidth=is_slow,
+        rest_apis=[api_of_function(name, mode, bandwidth=is_slow)] if mode else [],
         port=options.port,
         host=options.host,
         origins=options.allow_origin,
         watch=True,
+        retry_delay=_retry_delay(options.retry_delay),
+        faults=_faults(options.fault),
+        api=lambda_options.api_settings(options),
+        account_concurrency=options.account_concurrency,
+        listener=environment_options.event_writer(options.events),
     )
+
+
+def _function(options: argparse.Namespace) -> Function | None:
+    """The function that TARGET, or --runtime-command, is for; None without them."""
+    from ..emulator.functions import function_from_target
+    from ..emulator.runtime_commands import function_from_command
+
+    environment = dict(_variable(text) for text in options.env)
+    if options.runtime_command is not None:
+        return function_from_command(
+            options.runtime_command,
+            options.target or ".",
+            handler=options.handler,
+            name=options.function,
+            timeout=options.timeout,
+            max_environments=options.max_environments,
+            environment=environment,
+        )
+    if options.target is None:
+        lambda_options.check_no_target(options)
+        return None
+    if options.handler is not None:
+        raise EmulatorError(
+            "--handler is for --runtime-command; without one the handler stands in TARGET, as in "
+            f"app.py:{options.handler.rpartition('.')[2]}"
+        )
+    return function_from_target(
+        options.target,
+        name=options.function,
+        timeout=options.timeout,
+        max_environments=options.max_environments,
+        environment=environment,
+    )
+
+
+def _faults(texts: list[str]) -> Faults:
+    from ..emulator.fault_values import NONE, BadFaultError, faults_from_text
+
+    try:
+        return faults_from_text(*texts) if texts else NONE
+    except BadFaultError as exc:
+        raise EmulatorError(f"--fault: {exc}") from exc
+
+
+def _quirks(options: argparse.Namespace) -> Quirks:
+    from ..emulator.quirks import STRICT, Quirks
+
+    start = STRICT if options.strict else Quirks()
+    return start.switched(on=options.quirk, off=options.no_quirk)
+
+
+def _retry_delay(seconds: float) -> float:
+    if not 0 <= seconds <= 3600:
+        raise EmulatorError(f"--retry-delay takes 0 to 3600 seconds, not {seconds:g}")
+    return seconds
 
 
 def _variable(text: str) -> tuple[str, str]:
@@ -159,38 +308,65 @@ def _variable(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _welcome(emulator: Emulator) -> str:
+def _welcome(emulator: Emulator, options: argparse.Namespace) -> str:
     function, function_url, url = emulator.function, emulator.function_url, emulator.url
     if function is None or function_url is None:
-        return f"penstock {__version__}: an empty Lambda at {url}\n"
+        return lambda_options.welcome(emulator, options.state) + _warning(emulator.host)
     return f"""\
 penstock {__version__}: {function.name} ({function.handler}), {function_url.invoke_mode}
 
-  open  {url}/
-  or    curl -N {url}/
+{_ways_to_url(function_url, function.region, url)}\
   or    AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test aws lambda invoke \\
           --region {function.region} --endpoint-url {url} \\
           --function-name {function.name} out.json
 {_rest_apis(emulator)}
-A changed Python file in {function.folder} takes effect with the next call.
+A changed {_code(function)} in {function.folder} takes effect with the next call.
 Ctrl-C stops it.
-{_warning(emulator.host)}{_wrapper_warning({**function.inherited, **function.environment})}"""
+{_warning(emulator.host)}{_problem(function)}"""
+
+
+def _open_ports(emulator: Emulator, options: argparse.Namespace) -> None:
+    try:
+        for api in emulator.rest_apis:
+            emulator.open_port(api.id, options.rest_api_port)
+    except EmulatorError:
+        emulator.stop()
+        raise
+
+
+def _ways_to_url(function_url: FunctionUrl, region: str, url: str) -> str:
+    if function_url.auth_type == "AWS_IAM":
+        return f"""\
+  open  {url}/ signed, e.g. with an access key ID and its SECRET:
+        curl -N --aws-sigv4 aws:amz:{region}:lambda --user ID:SECRET {url}/
+"""
+    return f"""\
+  open  {url}/
+  or    curl -N {url}/
+"""
 
 
 def _rest_apis(emulator: Emulator) -> str:
+    host = emulator.url.rpartition(":")[0]
     return "".join(
-        f"  or    curl -N http://{api.domain_name}:{emulator.port}/{api.stage}/     (REST API, "
-        f"{api.routes[0].integration.transfer_mode})\n"
+        f"  or    curl -N http://{api.domain_name}:{emulator.port}/{api.stages[0].stage_name}/"
+        f"     (REST API, {api.methods[0].integration.response_transfer_mode})\n"
+        f"  or    curl -N {host}:{emulator.rest_api_ports[api.id]}/{api.stages[0].stage_name}/"
+        "     (the same, for any client)\n"
         for api in emulator.rest_apis
     )
 
 
-def _wrapper_warning(environment: Mapping[str, str]) -> str:
-    if "AWS_LAMBDA_EXEC_WRAPPER" not in environment:
-        return ""
-    return """
-AWS_LAMBDA_EXEC_WRAPPER is not heeded here: the function runs on Penstock's own runtime.
-"""
+def _code(function: Function) -> str:
+    return "Python file" if function.execution_env else "file of code"
+
+
+def _problem(function: Function) -> str:
+    """What the first call would find out, told now."""
+    from ..emulator.handler_check import problem_of
+
+    problem = problem_of(function)
+    return f"\nEvery call will fail until this is mended: {problem}\n" if problem else ""
 
 
 def _warning(host: str) -> str:

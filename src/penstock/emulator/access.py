@@ -2,12 +2,12 @@
 
 A browser sends `Host`, `Origin` and `Sec-Fetch-Site` itself; no page can forge them. So a
 name that points here by DNS tricks is refused by its host, and any page that was not
-served from here by its origin.
+served from here by its origin, unless what it asks for opens itself to that origin.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -32,8 +32,14 @@ class AccessRules:
         origin = headers.get("origin")
         return origin if origin is not None and origin.lower() in self._origins else None
 
-    def refusal(self, headers: Headers) -> str | None:
-        """Why a request with these headers is refused, or None if it may go on."""
+    def refusal(
+        self, headers: Headers, *, opens_to: Callable[[str], bool] = lambda _: False
+    ) -> str | None:
+        """Why a request with these headers is refused, or None if it may go on.
+
+        What it is for takes pages of the origins that `opens_to` names, besides those that
+        may use all of the emulator.
+        """
         host = headers.get("host") or ""
         if not self._knows(host):
             return (
@@ -43,7 +49,7 @@ class AccessRules:
         allowed = {f"http://{host.lower()}", *self._origins}
         origins = headers.get_all("origin")
         for origin in origins:
-            if origin.lower() not in allowed:
+            if origin.lower() not in allowed and not opens_to(origin):
                 return _foreign(origin)
         if origins:
             return None
@@ -51,7 +57,8 @@ class AccessRules:
         if site not in (None, "none", "same-origin"):
             referrer = urlsplit(headers.get("referer") or "")
             page = f"{referrer.scheme}://{referrer.netloc}".lower()
-            if page not in self._origins:
+            opens = bool(referrer.netloc) and opens_to(page)
+            if page not in self._origins and not opens:
                 return _foreign(page if referrer.netloc else f"another site ({site})")
         return None
 

@@ -9,12 +9,20 @@ import threading
 import time
 from collections.abc import Callable
 
+# From how many on the cancelled ones are thrown out.
+_CROWDED = 1000
+
 
 class Deadline:
     """One call to be made. Cancelled, it lets go of everything it would have needed."""
 
     def __init__(self, call: Callable[[], None]) -> None:
         self._call: Callable[[], None] | None = call
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the call will not be made any more, or was."""
+        return self._call is None
 
     def cancel(self) -> None:
         """Do not make the call."""
@@ -34,6 +42,7 @@ class Deadlines:
         self._changed = threading.Condition()
         self._heap: list[tuple[float, int, Deadline]] = []
         self._numbers = itertools.count()
+        self._crowded = _CROWDED
         self._stopped = False
         threading.Thread(target=self._run, name="deadlines", daemon=True).start()
 
@@ -41,8 +50,15 @@ class Deadlines:
         """Make `call` at `when`, unless the deadline is cancelled before."""
         deadline = Deadline(call)
         with self._changed:
+            if len(self._heap) >= self._crowded:
+                # Most calls are cancelled long before their time.
+                self._heap = [entry for entry in self._heap if not entry[2].is_cancelled]
+                heapq.heapify(self._heap)
+                self._crowded = max(_CROWDED, 2 * len(self._heap))
             heapq.heappush(self._heap, (when, next(self._numbers), deadline))
-            self._changed.notify()
+            if self._heap[0][2] is deadline:
+                # Else the thread wakes early enough.
+                self._changed.notify()
         return deadline
 
     def stop(self) -> None:

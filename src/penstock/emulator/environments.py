@@ -5,41 +5,55 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Collection
 
-from ..errors import PenstockError
+from .concurrency import Concurrency, TooManyRequestsError
 from .deadlines import Deadlines
 from .environment import Environment
 from .functions import Function
 from .invocations import Invocation
 from .log import Log
+from .platform_events import PlatformEvent
 from .relay import exited
+
+__all__ = ["Environments", "TooManyRequestsError"]
 
 # How long a call waits for an environment whose response has ended already, before it is
 # refused: one caller after the other must not be too many.
 _FREE_GRACE = 0.3
 
-_STOP_SECONDS = 2.0
+# The same before another is started: one caller after the other is to find one environment,
+# as on AWS, however fast it is.
+_REUSE_GRACE = 0.1
 
-
-class TooManyRequestsError(PenstockError):
-    """Every environment that the function may have is busy."""
+# Longer than AWS gives extensions.
+_STOP_SECONDS = 3.0
 
 
 class Environments:
     """The environments of one function: started when needed, reused when free."""
 
-    def __init__(self, function: Function, log: Log, deadlines: Deadlines) -> None:
+    def __init__(
+        self,
+        function: Function,
+        log: Log,
+        deadlines: Deadlines,
+        concurrency: Concurrency | None = None,
+    ) -> None:
         self.function = function
+        self._concurrency = concurrency or Concurrency()
         self._log = log
         self._deadlines = deadlines
         self._lock = threading.Condition()
         # Every one whose process may be there; those that take work, now or later; and
-        # of these the ones that have none.
+        # of these the ones that have room for one more.
         self._all: set[Environment] = set()
         self._serving: set[Environment] = set()
-        self._idle: list[Environment] = []
+        self._free: list[Environment] = []
         self._waiting: deque[Invocation] = deque()
         self._stopped = False
+        if function.snap_start:
+            self.prepare()
 
     @property
     def pids(self) -> list[int]:
@@ -48,10 +62,17 @@ class Environments:
             return [environment.pid for environment in self._all if environment.pid]
 
     @property
+    def functions(self) -> list[Function]:
+        """What they run: the function, and what it was for those that go on with it."""
+        with self._lock:
+            return [self.function, *(environment.function for environment in self._all)]
+
+    @property
     def is_busy(self) -> bool:
         """Whether any of them is starting, or works on an invocation."""
         with self._lock:
-            return len(self._idle) < len(self._all)
+            idle = sum(1 for each in self._free if not each.load)
+            return idle < len(self._all)
 
     def invoke(self, invocation: Invocation) -> None:
         """Give `invocation` to a free environment, or to a new one. Does not wait for it.
@@ -59,9 +80,26 @@ class Environments:
         Raises:
             TooManyRequestsError: there are as many as there may be, and all are busy.
         """
+        try:
+            self._invoke(invocation)
+        except TooManyRequestsError as exc:
+            self._concurrency.leave(invocation)
+            if self._log.events.is_heard:
+                record = {"requestId": invocation.request_id, "reason": exc.reason}
+                name = self.function.name
+                self._log.events.send(
+                    PlatformEvent("penstock.throttled", record, name, "", time.time())
+                )
+            raise
+
+    def _invoke(self, invocation: Invocation) -> None:
+        if invocation.injection.refuses:
+            raise TooManyRequestsError("a fault was injected")
+        self._concurrency.enter(invocation, self.function.reserved_concurrency)
         with self._lock:
-            if self._is_full() and any(each.is_finishing for each in self._serving):
-                self._lock.wait_for(lambda: not self._is_full(), _FREE_GRACE)
+            if not self._free and self._is_one_finishing():
+                grace = _FREE_GRACE if self._is_full() else _REUSE_GRACE
+                self._lock.wait_for(lambda: self._free or not self._is_one_finishing(), grace)
             if self._stopped:
                 raise TooManyRequestsError("the emulator is shutting down")
             if self._is_full():
@@ -70,7 +108,7 @@ class Environments:
                     f"of {self.function.name} are busy"
                 )
             environment = self._taken(invocation)
-        self._start(environment, invocation)
+        self._start(environment)
 
     def invoke_later(self, invocation: Invocation) -> None:
         """Give `invocation` to an environment as soon as there is one for it."""
@@ -82,11 +120,27 @@ class Environments:
         """Have other code or configuration from the next call on."""
         self.function = function
         self.recycle()
+        if function.snap_start:
+            self.prepare()
+
+    def prepare(self) -> None:
+        """Start an environment ahead of the first call, as for a snapshot. Returns at once."""
+
+        def start() -> None:
+            with self._lock:
+                if self._stopped or self._is_full():
+                    return
+                environment = self._new()
+                self._free.append(environment)
+            self._start(environment)
+
+        threading.Thread(target=start, name="snapshot", daemon=True).start()
 
     def recycle(self) -> None:
         """The code has changed: end idle environments now, busy ones after their work."""
         with self._lock:
-            idle, self._idle = self._idle, []
+            idle = [each for each in self._free if not each.load]
+            self._free.clear()
             self._serving.clear()
         for environment in idle:
             environment.stop()
@@ -96,12 +150,12 @@ class Environments:
         """Take no more work, and ask all of them to end. Returns at once; may be repeated."""
         with self._lock:
             self._stopped = True
-            self._idle.clear()
+            self._free.clear()
             ending = list(self._all)
             waiting, self._waiting = self._waiting, deque()
         for invocation in waiting:
             invocation.relay.break_off(exited(invocation.request_id, 0))
-            invocation.finished.set()
+            invocation.finish()
         for environment in ending:
             environment.stop()
 
@@ -116,14 +170,30 @@ class Environments:
                 environment.kill()
                 environment.wait(_STOP_SECONDS)
 
+    def _is_one_finishing(self) -> bool:
+        return any(each.is_finishing for each in self._serving)
+
     def _is_full(self) -> bool:
-        return not self._idle and len(self._serving) >= self.function.max_environments
+        return not self._free and len(self._serving) >= self.function.max_environments
 
     def _taken(self, invocation: Invocation) -> Environment | None:
         """Give `invocation` to an idle environment, or make one that is to be started."""
-        if self._idle:
-            self._idle.pop().assign(invocation)
+        if self._free:
+            # Where each has one at a time, the one that was free last: the others may go.
+            several = self.function.max_concurrency is not None
+            environment = min(self._free, key=lambda e: e.load) if several else self._free[-1]
+            environment.assign(invocation)
+            if not environment.has_room:
+                self._free.remove(environment)
             return None
+        environment = self._new()
+        environment.assign(invocation)
+        if environment.has_room:
+            # Others may wait for its start, too.
+            self._free.append(environment)
+        return environment
+
+    def _new(self) -> Environment:
         environment = Environment(
             self.function,
             self._log,
@@ -136,16 +206,15 @@ class Environments:
         self._serving.add(environment)
         return environment
 
-    def _start(self, environment: Environment | None, invocation: Invocation) -> None:
+    def _start(self, environment: Environment | None) -> None:
         if environment is None:
             return
         try:
-            environment.start(invocation)
+            environment.start()
         except (OSError, RuntimeError) as exc:
             self._log.line(f"cannot start an environment of {self.function.name}: {exc}")
-            self._removed(environment, None)
-            invocation.relay.break_off(exited(invocation.request_id, 127))
-            invocation.finished.set()
+            self._removed(environment, ())
+            environment.abandon()
         if self._stopped:
             environment.stop()
 
@@ -156,13 +225,14 @@ class Environments:
                     return
                 invocation = self._waiting.popleft()
                 environment = self._taken(invocation)
-            self._start(environment, invocation)
+            self._start(environment)
 
     def _freed(self, environment: Environment) -> bool:
         with self._lock:
             if self._stopped or environment not in self._serving:
                 return False
-            self._idle.append(environment)
+            if environment.has_room and environment not in self._free:
+                self._free.append(environment)
             self._lock.notify()
         self._serve_waiting()
         return True
@@ -170,14 +240,14 @@ class Environments:
     def _left(self, environment: Environment) -> None:
         with self._lock:
             self._serving.discard(environment)
-            if environment in self._idle:
-                self._idle.remove(environment)
+            if environment in self._free:
+                self._free.remove(environment)
             self._lock.notify()
         self._serve_waiting()
 
-    def _removed(self, environment: Environment, undone: Invocation | None) -> None:
+    def _removed(self, environment: Environment, undone: Collection[Invocation]) -> None:
         self._left(environment)
         with self._lock:
             self._all.discard(environment)
-        if undone is not None:
-            self.invoke_later(undone)
+        for invocation in undone:
+            self.invoke_later(invocation)

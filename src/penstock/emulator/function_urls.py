@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from hashlib import sha256
 
 DOMAIN = ".lambda-url.localhost"
+
+# One label of a host, as every client takes it (RFC 1123).
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -34,9 +39,17 @@ class FunctionUrl:
 
     @property
     def id(self) -> str:
-        """The start of its host, which is case-blind: the function's name, after the alias."""
-        name = self.function if self.qualifier is None else f"{self.qualifier}.{self.function}"
-        return name.lower()
+        """The start of its host, one label: the function's name where a host can have it.
+
+        Else, and for an alias, it ends with eight hexadecimal digits which tell apart what
+        hosts cannot: case, underscores, and a 64th character.
+        """
+        if self.qualifier is None and _LABEL.fullmatch(self.function):
+            return self.function
+        name = self.function if self.qualifier is None else f"{self.function}-{self.qualifier}"
+        start = re.sub(r"[^a-z0-9]+", "-", name.lower())[:54].strip("-") or "url"
+        told = f"{self.function}:{self.qualifier or ''}".encode()
+        return f"{start}-{sha256(told).hexdigest()[:8]}"
 
     @property
     def domain_name(self) -> str:

@@ -15,8 +15,17 @@ from . import limits
 REGION_DEFAULT = "us-east-1"
 ACCOUNT = "123456789012"
 
+#: `AWS_EXECUTION_ENV` on the Python that runs the emulator.
+PYTHON_EXECUTION_ENV = f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}"
+
 #: The version that can change.
 LATEST = "$LATEST"
+
+_EXECUTION_ENV = "AWS_EXECUTION_ENV"
+_EXEC_WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
+
+# Our runtime as a program, which is what a wrapper takes. It reads `_HANDLER`.
+_RUNTIME = Path(__file__).parents[1] / "runtime" / "exec_wrapper.py"
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
@@ -27,7 +36,14 @@ class Function:
 
     `command` starts its runtime client, `handler` is what that client is told to load.
     The process gets `inherited`, then Lambda's own variables, then `environment`, where
-    the later wins. `timeout` is in seconds, `memory` in MB.
+    the later wins. `timeout` is in seconds, `memory` in MB. `execution_env` is the variable
+    `AWS_EXECUTION_ENV`; None, as for OS-only runtimes: there is none. With `max_concurrency`
+    an environment has as many invocations at once, as on Lambda Managed Instances.
+    The programs in `extensions_folder` are its external extensions, as in `/opt/extensions`.
+    With `freezes` its processes are stopped between invocations, as Lambda does.
+    With `snap_start` environments are started ahead, and wait as snapshots do. With
+    `enforces_memory` what uses more than `memory` is killed.
+    `reserved_concurrency` is for all versions of the function together.
     """
 
     name: str
@@ -41,6 +57,13 @@ class Function:
     max_environments: int = 10
     region: str = REGION_DEFAULT
     version: str = LATEST
+    execution_env: str | None = PYTHON_EXECUTION_ENV
+    max_concurrency: int | None = None
+    extensions_folder: Path | None = None
+    freezes: bool = False
+    snap_start: bool = False
+    enforces_memory: bool = False
+    reserved_concurrency: int | None = None
 
     @property
     def arn(self) -> str:
@@ -49,8 +72,11 @@ class Function:
 
     def variables(self, runtime_api: str, log_stream: str) -> dict[str, str]:
         """The whole environment of a process."""
+        inherited = dict(self.inherited)
+        inherited.pop(_EXECUTION_ENV, None)
+        inherited.pop("AWS_LAMBDA_MAX_CONCURRENCY", None)
         return {
-            **self.inherited,
+            **inherited,
             **self._lambda_variables(runtime_api, log_stream),
             **self.environment,
         }
@@ -60,17 +86,17 @@ class Function:
 
         Source: AWS documentation, "Defined runtime environment variables".
         """
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        execution_env = {_EXECUTION_ENV: self.execution_env} if self.execution_env else {}
         return {
+            **execution_env,
+            **self._initialization_variables(),
             "AWS_LAMBDA_RUNTIME_API": runtime_api,
             "_HANDLER": self.handler,
             "LAMBDA_TASK_ROOT": str(self.folder),
             "LAMBDA_RUNTIME_DIR": str(self.folder),
-            "AWS_EXECUTION_ENV": f"AWS_Lambda_python{version}",
             "AWS_LAMBDA_FUNCTION_NAME": self.name,
             "AWS_LAMBDA_FUNCTION_VERSION": self.version,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self.memory),
-            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
             "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{self.name}",
             "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
             "AWS_REGION": self.region,
@@ -80,6 +106,18 @@ class Function:
             # A compiled file is matched by its second: a quick edit would not be seen. And
             # the code folder is read-only on Lambda, too.
             "PYTHONDONTWRITEBYTECODE": "1",
+        }
+
+    def _initialization_variables(self) -> dict[str, str]:
+        if self.max_concurrency is None:
+            kind = "snap-start" if self.snap_start else "on-demand"
+            return {"AWS_LAMBDA_INITIALIZATION_TYPE": kind}
+        # Managed Instances log JSON only. (AWS documentation, "Python runtime for Lambda
+        # Managed Instances")
+        return {
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "lambda-managed-instances",
+            "AWS_LAMBDA_MAX_CONCURRENCY": str(self.max_concurrency),
+            "AWS_LAMBDA_LOG_FORMAT": "JSON",
         }
 
 
@@ -120,8 +158,34 @@ def function_from_target(
         folder, module = path.resolve().parent, path.stem
     else:
         folder = Path.cwd()
-    if name is None:
-        name = re.sub(r"[^a-zA-Z0-9_-]", "-", module.rpartition(".")[2])[:64]
+    handler = f"{module}.{attribute}"
+    return local_function(
+        name_like(module.rpartition(".")[2]) if name is None else name,
+        handler,
+        folder,
+        _command(handler, folder, {**os.environ, **(environment or {})}),
+        timeout=timeout,
+        max_environments=max_environments,
+        environment=environment,
+    )
+
+
+def local_function(
+    name: str,
+    handler: str,
+    folder: Path,
+    command: tuple[str, ...],
+    *,
+    timeout: float,
+    max_environments: int,
+    environment: Mapping[str, str] | None,
+    execution_env: str | None = PYTHON_EXECUTION_ENV,
+) -> Function:
+    """A function that inherits this process's environment, with `environment` on top.
+
+    Raises:
+        EmulatorError: one of the values cannot be used.
+    """
     if not _NAME.fullmatch(name):
         raise EmulatorError(
             f"{name!r} cannot be a function's name: 1 to 64 letters, digits, - and _ are allowed"
@@ -132,12 +196,11 @@ def function_from_target(
         )
     if max_environments < 1:
         raise EmulatorError(f"--max-environments must be at least 1, not {max_environments}")
-    handler = f"{module}.{attribute}"
     return Function(
         name=name,
         handler=handler,
         folder=folder,
-        command=(sys.executable, "-m", "penstock.runtime", handler),
+        command=command,
         inherited=dict(os.environ),
         environment=environment or {},
         timeout=timeout,
@@ -145,4 +208,30 @@ def function_from_target(
         region=os.environ.get("AWS_REGION")
         or os.environ.get("AWS_DEFAULT_REGION")
         or REGION_DEFAULT,
+        execution_env=execution_env,
     )
+
+
+def name_like(text: str) -> str:
+    """`text` as a function may be called."""
+    return re.sub(r"[^a-zA-Z0-9_-]", "-", text)[:64]
+
+
+def _command(handler: str, folder: Path, variables: Mapping[str, str]) -> tuple[str, ...]:
+    """What starts our runtime, by the wrapper in `AWS_LAMBDA_EXEC_WRAPPER` if there is one.
+
+    A wrapper gets the interpreter and the program that it is to start in the end, as on
+    managed runtimes. Source: AWS documentation, "Modifying the runtime environment".
+    """
+    wrapper = variables.get(_EXEC_WRAPPER)
+    if not wrapper:
+        return (sys.executable, "-m", "penstock.runtime", handler)
+    path = folder / wrapper
+    if not path.is_file():
+        raise EmulatorError(
+            f"{_EXEC_WRAPPER} names {wrapper}, and there is no file {path}; on Lambda every "
+            "call would fail with exit status 127"
+        )
+    if not os.access(path, os.X_OK):
+        raise EmulatorError(f"{_EXEC_WRAPPER} names {path}, which is not executable: chmod +x it")
+    return (str(path), sys.executable, str(_RUNTIME))

@@ -7,7 +7,8 @@ environment is killed, frozen and forked children included, and on Linux also ch
 have started a session of their own.
 
 The process id goes out on the descriptor REPORT; the exit status is the environment's own.
-A `T` on CONTROL asks the group to terminate. Nothing is imported that would slow the start.
+A `T` on CONTROL asks the group to terminate. When the pipe closes, the folder in
+PENSTOCK_TEMPORARY is deleted as well. Nothing is imported that would slow the start.
 """
 
 from __future__ import annotations
@@ -16,6 +17,11 @@ import _thread
 import os
 import signal
 import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def main(arguments: list[str]) -> int:
@@ -28,11 +34,18 @@ def main(arguments: list[str]) -> int:
     except OSError as exc:
         print(f"cannot start {command[0]}: {exc.strerror}", file=sys.stderr)
         return 127
-    os.write(report, b"%d" % process)
-    os.close(report)
     _thread.start_new_thread(_obey, (control, process))
+    try:
+        os.write(report, b"%d" % process)
+    except BrokenPipeError:
+        pass  # the emulator was killed meanwhile: `_obey` sees to the rest
+    os.close(report)
     _, status = os.waitpid(process, 0)
     _kill_all(process)
+    if _let_go:
+        # Whether the emulator is still there to do it cannot be told: its descriptors are
+        # closed before its children have another parent.
+        _delete(os.environ.get("PENSTOCK_TEMPORARY", ""))
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
         # Die in the same way, so that the emulator sees how the environment died.
@@ -41,29 +54,95 @@ def main(arguments: list[str]) -> int:
     return code
 
 
+# Has an element when the pipe is closed.
+_let_go: list[bool] = []
+
+
+def _delete(folder: str) -> None:
+    """Delete a folder that nobody else is left for; what cannot be deleted stays."""
+    for path, folders, files in os.walk(folder, topdown=False) if folder else ():
+        for name in files:
+            _quietly(os.unlink, os.path.join(path, name))
+        for name in folders:
+            _quietly(os.rmdir, os.path.join(path, name))
+        _quietly(os.rmdir, path)
+
+
+def _quietly(call: Callable[[str], None], path: str) -> None:
+    try:
+        call(path)
+    except OSError:
+        pass
+
+
 def _obey(control: int, process: int) -> None:
     while os.read(control, 1) == b"T":
         _signal_group(process, signal.SIGTERM)
+    _let_go.append(True)
     _kill_all(process)
 
 
 def _kill_all(process: int) -> None:
     """Kill the group, and what has left it for a session of its own."""
     _signal_group(process, signal.SIGKILL)
-    # By the variable that all of them inherit; Linux only, elsewhere the group must do.
-    mark = f"PENSTOCK_ENVIRONMENT={os.environ.get('PENSTOCK_ENVIRONMENT', '')}\0".encode()
+    kill_marked(os.environ.get("PENSTOCK_ENVIRONMENT", ""))
+
+
+def kill_marked(token: str) -> None:
+    """Kill every other process that has inherited `token`. Linux only: it is found in /proc."""
+    mark = f"PENSTOCK_ENVIRONMENT={token}\0".encode()
     try:
-        numbers = [name for name in os.listdir("/proc") if name.isdecimal()]
+        _, started, _ = _stat("self")
     except OSError:
         return
-    for number in numbers:
+    for _ in range(_PASSES):
+        if _kill_found(mark, started):
+            return
+        time.sleep(_BETWEEN_PASSES)
+
+
+# One pass is not enough: what is killed may have forked meanwhile, and a process that is
+# becoming another program shows no variables for a moment.
+_PASSES = 40
+_BETWEEN_PASSES = 0.005
+
+# A flag in /proc/PID/stat, from the kernel's sched.h.
+_PF_KTHREAD = 0x00200000
+
+
+def _kill_found(mark: bytes, started: int) -> bool:
+    """Kill what has the mark now. Whether there was nothing, and nothing that may have it yet.
+
+    What began before `started`, as this process did, never will.
+    """
+    is_clean = True
+    for number in filter(str.isdecimal, os.listdir("/proc")):
         try:
             with open(f"/proc/{number}/environ", "rb") as environ:
-                is_ours = mark in environ.read()
-            if is_ours and int(number) != os.getpid():
+                variables = environ.read()
+            if mark in variables and int(number) != os.getpid():
                 os.kill(int(number), signal.SIGKILL)
+                is_clean = False
+            elif not variables and _is_becoming(number, started):
+                is_clean = False
         except OSError:
             pass
+    return is_clean
+
+
+def _is_becoming(number: str, since: int) -> bool:
+    """Whether a process without variables may have some in a moment: not dead, and no thread
+    of the kernel's.
+    """
+    state, started, flags = _stat(number)
+    return state not in "ZX" and not flags & _PF_KTHREAD and started >= since
+
+
+def _stat(number: str) -> tuple[str, int, int]:
+    """State, start time and flags of a process."""
+    with open(f"/proc/{number}/stat", "rb") as stat:
+        fields = stat.read().rpartition(b")")[2].split()
+    return fields[0].decode(), int(fields[19]), int(fields[6])
 
 
 def _signal_group(process: int, number: signal.Signals) -> None:

@@ -19,6 +19,7 @@ _HINTS = (
     (r"Object of type (async_)?generator is not JSON", f"the handler is a generator; {_DECORATE}"),
     (r"Object of type coroutine is not JSON", f"the handler is an async def; {_DECORATE}"),
     (r"Unable to import module .*No module named", _INSTALL),
+    (r"Runtime\.MalformedHandlerName", "what the runtime is to load is --handler index.handler"),
     (
         r"missing 1 required positional argument: 'context'",
         f"the handler takes a response stream; {_DECORATE}",

@@ -1,8 +1,8 @@
 """One small HTTP/1.1 server for the Runtime API and the front doors.
 
 A thread serves each connection with blocking sockets: whoever reads slowly holds back
-whoever sends, through nothing but TCP. h11 parses and frames; no ASGI server would do, for
-none shows request trailers, aborts a body half-way or keeps the timing of chunks.
+whoever sends, through nothing but TCP. No ASGI server would do, for none shows request
+trailers, aborts a body half-way or keeps the timing of chunks.
 """
 
 from __future__ import annotations
@@ -11,37 +11,25 @@ import contextlib
 import errno
 import logging
 import socket
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http import HTTPStatus
-from typing import TypeAlias
-
-import h11
 
 from ..errors import RemoteProtocolError
 from ..messages import Headers
+from .http_connection import BadRequestError, ClientGoneError, Connection
+from .http_forms import HeaderList, RequestHead
+
+__all__ = ["BodyTooLargeError", "ClientGoneError", "Exchange", "HeaderList", "HttpServer"]
 
 _log = logging.getLogger("penstock.emulator")
-
-HeaderList: TypeAlias = list[tuple[str, str]]
-
-_RECEIVE_SIZE = 65536
-
-_REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
-
-# How much of an unread request is thrown away to keep the connection, and for how long a
-# refused sender is listened to, so that it can read the refusal.
-_DISCARDED = 1024 * 1024
-_LINGER_SECONDS = 2.0
-_LINGER_BYTES = 64 * 1024 * 1024
 
 _PORTS_TRIED = 20
 
 
-class ClientGoneError(ConnectionError):
-    """The client closed the connection before it had its whole answer."""
+# How long the head of a request may take from its first byte, and how long a body that is
+# read whole may pause, in seconds.
+_PATIENCE = 30.0
 
 
 class BodyTooLargeError(Exception):
@@ -55,22 +43,24 @@ class Exchange:
     `trailers` is filled when the body has been read to its end.
     """
 
-    def __init__(self, connection: _Connection, request: h11.Request) -> None:
+    def __init__(self, connection: Connection, request: RequestHead, patience: float) -> None:
         self._connection = connection
-        target = request.target.decode("latin-1")
+        self._patience = patience
+        target = request.target
         if not target.startswith("/"):
             # The absolute form that proxies send: http://host/path
             target = "/" + target.partition("://")[2].partition("/")[2]
         self.path, _, self.query = target.partition("?")
-        self.method = request.method.decode("latin-1")
-        self.protocol = f"HTTP/{request.http_version.decode('latin-1')}"
-        self.headers = Headers(
-            (name.decode("latin-1"), _text(value)) for name, value in request.headers.raw_items()
-        )
+        self.method = request.method
+        self.protocol = f"HTTP/{request.version}"
+        self.headers = request.headers
         self.trailers = Headers()
         self.client_address = connection.client_address
-        #: Whether the head of the answer has been sent.
-        self.answered = False
+
+    @property
+    def answered(self) -> bool:
+        """Whether the head of the answer has been sent."""
+        return self._connection.has_begun_to_answer
 
     def read_body(self, limit: int) -> bytes:
         """The whole body.
@@ -82,11 +72,20 @@ class Exchange:
         length = self.headers.get("content-length", "0") or "0"
         if length.isdecimal() and int(length) > limit:
             raise BodyTooLargeError
-        body = bytearray()
-        for data in self.body():
-            body += data
-            if len(body) > limit:
-                raise BodyTooLargeError
+        if self._connection.has_whole_body:
+            return b"".join(self.body())
+        self._connection.limit_pauses(self._patience)
+        try:
+            body = bytearray()
+            for data in self.body():
+                body += data
+                if len(body) > limit:
+                    raise BodyTooLargeError
+        except BlockingIOError as exc:
+            message = f"nothing of the body came for {self._patience:g} seconds"
+            raise BadRequestError(message, 408) from exc
+        finally:
+            self._connection.limit_pauses(0)
         return bytes(body)
 
     def body(self) -> Iterator[bytes]:
@@ -96,17 +95,9 @@ class Exchange:
             RemoteProtocolError: malformed, or closed before its end.
             OSError: the connection broke.
         """
-        while True:
-            event = self._connection.next_event()
-            if isinstance(event, h11.Data):
-                yield bytes(event.data)
-            else:
-                if isinstance(event, h11.EndOfMessage):
-                    self.trailers = Headers(
-                        (name.decode("latin-1"), _text(value))
-                        for name, value in event.headers.raw_items()
-                    )
-                return
+        while isinstance(part := self._connection.read(), bytes):
+            yield part
+        self.trailers = part
 
     def is_connected(self) -> bool:
         """Whether the client is still there, as far as can be told without waiting."""
@@ -121,9 +112,7 @@ class Exchange:
         framed = [*headers, ("Content-Length", str(len(body)))]
         if status in (204, 304) or status < 200:
             framed = headers
-        self.begin(status, framed)
-        if body and self.method != "HEAD":
-            self.send(body)
+        self._connection.begin_answer(status, framed, body if self.method != "HEAD" else b"")
         self.end()
 
     def begin(self, status: int, headers: HeaderList) -> None:
@@ -136,18 +125,7 @@ class Exchange:
             ValueError: a header that cannot be sent; nothing was.
             ClientGoneError: nobody is there to take it.
         """
-        try:
-            response = h11.Response(
-                status_code=status,
-                reason=_REASONS.get(status, b""),
-                headers=[
-                    (name.encode("latin-1"), value.encode("utf-8")) for name, value in headers
-                ],
-            )
-        except (h11.LocalProtocolError, UnicodeEncodeError) as exc:
-            raise ValueError(f"the response's head cannot be sent: {exc}") from exc
-        self.answered = True
-        self._connection.send(response)
+        self._connection.begin_answer(status, headers)
 
     def send(self, data: bytes) -> None:
         """Send a part of the body; blocks while the client reads slowly.
@@ -155,7 +133,7 @@ class Exchange:
         Raises:
             ClientGoneError: nobody is there to take it.
         """
-        self._connection.send(h11.Data(data=data))
+        self._connection.send(data)
 
     def end(self) -> None:
         """The answer is whole.
@@ -163,7 +141,7 @@ class Exchange:
         Raises:
             ClientGoneError: nobody is there to take it.
         """
-        self._connection.send(h11.EndOfMessage())
+        self._connection.end_answer()
 
     def abort(self) -> None:
         """Close the connection in mid-answer, so that it cannot pass for a whole one."""
@@ -179,6 +157,9 @@ class HttpServer:
     `handle` runs on the connection's own thread and must answer the exchange. An error
     from it closes the connection. For "localhost" it listens on IPv4 and IPv6.
 
+    `patience`, in seconds, is how long the head of a request may take from its first byte,
+    and how long a body that is read whole may pause: the answer is 408.
+
     Raises:
         OSError: the port is taken.
     """
@@ -191,12 +172,14 @@ class HttpServer:
         port: int = 0,
         max_header_size: int = 65536,
         name: str = "http",
+        patience: float = _PATIENCE,
     ) -> None:
+        self._patience = patience
         self._handle = handle
         self._max_header_size = max_header_size
         self._name = name
         self._lock = threading.Condition()
-        self._open: set[_Connection] = set()
+        self._open: set[Connection] = set()
         self._stopping = False
         self._listeners = _listen(host, port)
         self.port: int = self._listeners[0].getsockname()[1]
@@ -236,7 +219,12 @@ class HttpServer:
                 time.sleep(0.01)  # out of file descriptors: let others close theirs
                 continue
             try:
-                connection = _Connection(accepted, str(address[0]), self._max_header_size)
+                connection = Connection(
+                    accepted,
+                    str(address[0]),
+                    max_header_size=self._max_header_size,
+                    patience=self._patience,
+                )
                 with self._lock:
                     if self._stopping:
                         accepted.close()
@@ -249,9 +237,10 @@ class HttpServer:
                 # Reset already, or no thread to be had: this one is lost, others are not.
                 accepted.close()
 
-    def _serve(self, connection: _Connection) -> None:
+    def _serve(self, connection: Connection) -> None:
         try:
-            while exchange := connection.next_exchange():
+            while request := self._next_request(connection):
+                exchange = Exchange(connection, request, self._patience)
                 try:
                     self._handle(exchange)
                 except RemoteProtocolError as exc:
@@ -275,122 +264,12 @@ class HttpServer:
                 self._open.discard(connection)
                 self._lock.notify_all()
 
-
-class _Connection:
-    """A socket with h11 on top."""
-
-    def __init__(self, connected: socket.socket, address: str, max_header_size: int) -> None:
-        self._socket = connected
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=max_header_size)
-        self._closed = False
-        self._resets = False
-        self.client_address = address
-
-    def next_exchange(self) -> Exchange | None:
-        """The next request on this connection, or None if there will be none."""
+    def _next_request(self, connection: Connection) -> RequestHead | None:
         try:
-            event = self.next_event()
+            return connection.next_request()
         except RemoteProtocolError as exc:
-            self.refuse(exc)
+            connection.refuse(exc)
             return None
-        return Exchange(self, event) if isinstance(event, h11.Request) else None
-
-    def next_event(self) -> object:
-        while True:
-            try:
-                event = self._h11.next_event()
-                if event is not h11.NEED_DATA:
-                    return event
-                if self._h11.they_are_waiting_for_100_continue:
-                    self.send(h11.InformationalResponse(status_code=100, headers=[]))
-                self._h11.receive_data(self._socket.recv(_RECEIVE_SIZE))
-            except h11.RemoteProtocolError as exc:
-                raise RemoteProtocolError(str(exc)) from exc
-
-    def send(self, event: h11.Event) -> None:
-        buffers = self._h11.send_with_data_passthrough(event)
-        try:
-            rest: list[bytes | memoryview] = [buffer for buffer in buffers or () if buffer]
-            while rest:
-                sent = self._socket.sendmsg(rest)
-                while rest and sent >= len(rest[0]):
-                    sent -= len(rest.pop(0))
-                if rest and sent:
-                    rest[0] = memoryview(rest[0])[sent:]
-        except OSError as exc:
-            raise ClientGoneError(str(exc)) from exc
-
-    def is_open(self) -> bool:
-        try:
-            return bool(self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-
-    def ready_for_next(self) -> bool:
-        """Prepare for another request on this connection; whether there can be one."""
-        if self._h11.our_state is not h11.DONE:
-            return False
-        discarded = 0
-        while self._h11.their_state is h11.SEND_BODY and discarded < _DISCARDED:
-            event = self.next_event()
-            discarded += len(event.data) if isinstance(event, h11.Data) else 0
-        if self._h11.their_state is not h11.DONE:
-            return False
-        self._h11.start_next_cycle()
-        return True
-
-    def reset_when_closed(self) -> None:
-        """Let `abort` reset the connection instead of closing it in order."""
-        with contextlib.suppress(OSError):
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._resets = True
-
-    def close(self) -> None:
-        """Close when the other side has read what was sent, and not much later."""
-        if self._closed:
-            return
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_WR)
-            # Closing with unread input resets the connection, and the answer would be lost.
-            self._socket.settimeout(_LINGER_SECONDS)
-            left = _LINGER_BYTES
-            while left > 0 and (data := self._socket.recv(_RECEIVE_SIZE)):
-                left -= len(data)
-        self.abort()
-
-    def abort(self) -> None:
-        """Close at once; may be called from any thread, and repeated."""
-        if self._closed:
-            return
-        self._closed = True
-        if not self._resets:
-            # Wakes a thread that reads or writes it, which closing would not.
-            with contextlib.suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-
-    def refuse(self, reason: RemoteProtocolError) -> None:
-        """Answer that what was received is no HTTP, if there is no answer yet."""
-        if self._h11.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
-            return
-        text = f"Bad Request: {reason}\n".encode()
-        with contextlib.suppress(ClientGoneError):
-            self.send(
-                h11.Response(
-                    status_code=400,
-                    reason=_REASONS[400],
-                    headers=[
-                        (b"Content-Type", b"text/plain"),
-                        (b"Content-Length", b"%d" % len(text)),
-                        (b"Connection", b"close"),
-                    ],
-                )
-            )
-            self.send(h11.Data(data=text))
-            self.send(h11.EndOfMessage())
 
 
 def _listen(host: str, port: int) -> list[socket.socket]:
@@ -425,11 +304,3 @@ def _listener(family: socket.AddressFamily, host: str, port: int) -> socket.sock
         listener.close()
         raise
     return listener
-
-
-def _text(value: bytes) -> str:
-    """A header's value: UTF-8 where it is, else byte for byte."""
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import secrets
+import random
 import threading
 import time
 import uuid
+from collections.abc import Callable
 
 from . import limits
+from .deadlines import Deadline
+from .faults import injection_of_this_call
 from .functions import Function
 from .log import LogTail
-from .relay import Receiver, Relay, ResponseHead
+from .relay import Receiver, ResponseHead
+
+# Ids must differ and need not be secret. The system's own random numbers are a system call,
+# at which another thread may take over in the middle of a call's way.
+_random = random.Random()  # noqa: S311
 
 
 class Invocation:
@@ -42,7 +49,8 @@ class Invocation:
         self.trace_id = trace_id or new_trace_id()
         self.client_context = client_context
         self.tenant_id = tenant_id
-        self.relay = Relay(
+        self.injection = injection_of_this_call()
+        self.relay = self.injection.relay(
             receiver,
             limits.STREAMED_RESPONSE if is_streaming else limits.BUFFERED_PAYLOAD,
             is_streaming=is_streaming,
@@ -52,6 +60,19 @@ class Invocation:
         self.finished = threading.Event()
         self.delivered_at: float | None = None
         self.first_byte_at: float | None = None
+        #: When the response was whole, or what there was of it, and its size.
+        self.response_ended_at: float | None = None
+        self.produced_bytes = 0
+        #: When the runtime had done with it.
+        self.runtime_done_at: float | None = None
+        #: When it will have timed out, from its delivery on.
+        self.deadline: Deadline | None = None
+        self.has_timed_out = False
+        #: Whether an environment was being started for it in vain.
+        self.has_waited_for_start = False
+        self._on_finish: Callable[[Invocation], None] | None = None
+        # How to end the runtime's request in mid-response.
+        self._cut: Callable[[], None] | None = None
 
     @property
     def invoked_arn(self) -> str:
@@ -59,11 +80,33 @@ class Invocation:
         arn = self.function.arn
         return arn if self._qualifier is None else f"{arn}:{self._qualifier}"
 
-    def begin(self, head: ResponseHead) -> bool:
-        """The runtime begins to answer: `Relay.begin`, and note when."""
+    def begin(self, head: ResponseHead, cut: Callable[[], None] | None = None) -> bool:
+        """The runtime begins to answer: `Relay.begin`, and note when.
+
+        `cut` ends its request, from any thread.
+        """
         if self.first_byte_at is None:
             self.first_byte_at = time.monotonic()
+        if self.relay.has_begun:
+            return False
+        self._cut = cut
         return self.relay.begin(head)
+
+    def when_finished(self, call: Callable[[Invocation], None]) -> None:
+        """Make this call when it is finished; there can be one."""
+        self._on_finish = call
+
+    def finish(self) -> None:
+        """Nothing more will become of it."""
+        call, self._on_finish = self._on_finish, None
+        if call is not None:
+            call(self)
+        self.finished.set()
+
+    def cut_response(self) -> None:
+        """End a response that the runtime is sending; harmless if it is not."""
+        if self._cut is not None:
+            self._cut()
 
     def __repr__(self) -> str:
         return f"<Invocation {self.request_id} of {self.function.name}>"
@@ -71,10 +114,11 @@ class Invocation:
 
 def new_request_id() -> str:
     """A request id as Lambda makes them."""
-    return str(uuid.uuid4())
+    return str(uuid.UUID(int=_random.getrandbits(128), version=4))
 
 
 def new_trace_id() -> str:
     """An X-Ray trace header, not sampled."""
-    root = f"1-{int(time.time()):08x}-{secrets.token_hex(12)}"
-    return f"Root={root};Parent={secrets.token_hex(8)};Sampled=0"
+    number = _random.getrandbits(160)
+    root = f"1-{int(time.time()):08x}-{number >> 64:024x}"
+    return f"Root={root};Parent={number & 0xFFFFFFFFFFFFFFFF:016x};Sampled=0"

@@ -1,4 +1,4 @@
-"""`Invoke` and `InvokeWithResponseStream`, as AWS's SDKs and CLI call them.
+"""`Invoke`, `InvokeWithResponseStream` and `InvokeAsync`, as AWS's SDKs and CLI call them.
 
 Source: the Lambda API reference; captures of the live service for what it leaves open.
 """
@@ -6,123 +6,110 @@ Source: the Lambda API reference; captures of the live service for what it leave
 from __future__ import annotations
 
 import json
-import re
-from base64 import b64decode, b64encode
-from urllib.parse import unquote
+from base64 import b64encode
 
 from ..wire import eventstream
 from . import limits
 from .api_errors import platform_headers, refuse, too_many_requests
-from .environments import Environments, TooManyRequestsError
-from .functions import ACCOUNT, LATEST
-from .http_server import BodyTooLargeError, Exchange, HeaderList
+from .concurrency import TooManyRequestsError
+from .environments import Environments
+from .event_invokes import EventInvokes
+from .event_queue import QueueFullError
+from .functions import LATEST
+from .http_server import Exchange, HeaderList
 from .invocations import Invocation, new_request_id
+from .invoke_oddities import Oddities
+from .invoke_requests import InvokeRequest, Operation, find_operation, read_event, read_request
+from .lambda_api.errors import ApiError, not_found
+from .lambda_api.names import function_arn
+from .lineage import RecursiveInvocationError, next_trace_id
 from .registry import Registry
 from .relay import BufferedReceiver, Ending, Outcome, ResponseHead
-
-_INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
-_STREAM = re.compile(r"/2021-11-15/functions/([^/]+)/response-streaming-invocations/?")
-
-# A name, `name:qualifier`, a partial or a full ARN. (NamespacedFunctionName)
-_FUNCTION_NAME = re.compile(
-    r"(?:arn:[a-z-]+:lambda:)?(?:[a-z0-9-]+:)?(?:(?P<account>\d{12}):)?(?:function:)?"
-    r"(?P<name>[a-zA-Z0-9_-]+)(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9_-]+))?"
-)
 
 #: The name by which AWS's own emulator calls whatever function it runs.
 RIE_NAME = "function"
 
 
+# What is said besides with an error. The rest of a body that is too large is not read.
+_MORE: dict[int, HeaderList] = {
+    413: [("Connection", "close")],
+    429: [("Retry-After", "1")],
+}
+
+
 class InvokeApi:
-    """Invokes the functions of `registry`.
+    """Invokes the functions of `registry`, asynchronously by `events`.
 
     `alone` is the name of the one that answers to the name that AWS's own emulator uses.
+    Without it that is the only one that there is.
     """
 
-    def __init__(self, registry: Registry, *, alone: str | None, region: str) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        events: EventInvokes,
+        *,
+        alone: str | None,
+        region: str,
+        oddities: Oddities,
+    ) -> None:
         self._registry = registry
+        self._events = events
         self._alone = alone
         self._region = region
+        self._oddities = oddities
 
     def is_invocation(self, path: str) -> bool:
         """Whether `path` is one of this API's."""
-        return _INVOKE.fullmatch(path) is not None or _STREAM.fullmatch(path) is not None
+        return find_operation(path) is not None
 
     def handle(self, exchange: Exchange) -> None:
         """Answer one request to one of this API's paths."""
-        stream = _STREAM.fullmatch(exchange.path)
-        match = stream or _INVOKE.fullmatch(exchange.path)
-        if match is None or exchange.method != "POST":
-            refuse(exchange, 405, "MethodNotAllowedException", {"Message": "POST is allowed here"})
-            return
-        written = unquote(match.group(1))
+        try:
+            self._prepared(exchange).run()
+        except ApiError as error:
+            refuse(exchange, error.status, error.error_type, error.body, _MORE.get(error.status))
+
+    def _prepared(self, exchange: Exchange) -> _Call:
+        """The call that a request makes.
+
+        Raises:
+            ApiError: it is refused.
+        """
+        found = find_operation(exchange.path)
+        if found is None or exchange.method != "POST":
+            raise ApiError(405, "MethodNotAllowedException", {"Message": "POST is allowed here"})
+        operation, written = found
         is_signed = exchange.headers.get("authorization") is not None
-        if not is_signed and (stream or written != RIE_NAME):
+        if not is_signed and (operation is not Operation.INVOKE or written != RIE_NAME):
             # Every AWS client signs; a web page cannot without being asked first.
-            refuse(
-                exchange,
+            raise ApiError(
                 403,
                 "MissingAuthenticationTokenException",
                 {"Message": "Missing Authentication Token: use an AWS client, or sign"},
             )
-            return
-        found = self._find(exchange, written)
-        if found is None:
-            return
-        event = self._event(exchange, check=is_signed)
-        if event is not None:
-            _Call(exchange, *found, event, is_streaming=stream is not None).run()
+        request = read_request(exchange, operation, written, region=self._region)
+        environments = self._find(request)
+        is_event = request.kind == "Event" and operation is not Operation.STREAM
+        limit = limits.EVENT_PAYLOAD if is_event else limits.BUFFERED_PAYLOAD
+        event = read_event(exchange, limit=limit, check=is_signed or is_event)
+        return _Call(exchange, request, environments, self._events, event, self._oddities)
 
-    def _find(self, exchange: Exchange, written: str) -> tuple[Environments, str | None] | None:
-        """What the call is for, and its qualifier; None if it was refused."""
-        match = _FUNCTION_NAME.fullmatch(written)
-        name = match["name"] if match is not None else written
-        qualifier = (match["qualifier"] if match is not None else None) or _query_value(
-            exchange.query, "Qualifier"
-        )
-        environments = self._registry.find(name, qualifier)
-        if environments is None and name == RIE_NAME and self._alone is not None:
-            environments = self._registry.find(self._alone, qualifier)
-        if environments is not None:
-            return environments, qualifier
-        arn = f"arn:aws:lambda:{self._region}:{ACCOUNT}:function:{name}:{qualifier or LATEST}"
-        refuse(
-            exchange,
-            404,
-            "ResourceNotFoundException",
-            {"Type": "User", "Message": f"Function not found: {arn}"},
-        )
-        return None
+    def _find(self, request: InvokeRequest) -> Environments:
+        """What the call is for.
 
-    def _event(self, exchange: Exchange, *, check: bool) -> bytes | None:
-        try:
-            event = exchange.read_body(limits.BUFFERED_PAYLOAD)
-        except BodyTooLargeError:
-            refuse(
-                exchange,
-                413,
-                "RequestTooLargeException",
-                {
-                    "Type": "User",
-                    "message": "Request must be smaller than "
-                    f"{limits.BUFFERED_PAYLOAD} bytes for the InvokeFunction operation",
-                },
-            )
-            return None
-        if not event:
-            return b"{}"
-        try:
-            if check:
-                json.loads(event)
-        except (ValueError, RecursionError) as exc:
-            refuse(
-                exchange,
-                400,
-                "InvalidRequestContentException",
-                {"Type": "User", "message": f"Could not parse request body into json: {exc}"},
-            )
-            return None
-        return event
+        Raises:
+            ApiError: there is no such function, version or alias.
+        """
+        environments = self._registry.find(request.name, request.qualifier)
+        if environments is None and request.name == RIE_NAME:
+            names = [self._alone] if self._alone is not None else self._registry.names
+            if len(names) == 1:
+                environments = self._registry.find(names[0], request.qualifier)
+        if environments is None:
+            arn = function_arn(self._region, request.name, request.qualifier or LATEST)
+            raise not_found(f"Function not found: {arn}")
+        return environments
 
 
 class _Call:
@@ -131,101 +118,99 @@ class _Call:
     def __init__(
         self,
         exchange: Exchange,
+        request: InvokeRequest,
         environments: Environments,
-        qualifier: str | None,
+        events: EventInvokes,
         event: bytes,
-        *,
-        is_streaming: bool,
+        oddities: Oddities,
     ) -> None:
-        self._exchange = exchange
+        self.exchange = exchange
+        self.oddities = oddities
+        self._request = request
         self._environments = environments
-        self._qualifier = qualifier
+        self._events = events
         self._event = event
-        self._is_streaming = is_streaming
-        self._wants_log = exchange.headers.get("x-amz-log-type") == "Tail"
 
     def run(self) -> None:
-        kind = self._exchange.headers.get("x-amz-invocation-type") or "RequestResponse"
+        """Make the call and answer.
+
+        Raises:
+            ApiError: the function was not called.
+        """
+        is_streaming = self._request.operation is Operation.STREAM
+        is_dry = self._request.kind == "DryRun"
+        if is_dry and not (is_streaming and self.oddities.quirks.dry_run_runs):
+            self.exchange.respond(204, platform_headers(new_request_id()))
+            return
+        function = self._environments.function
         try:
-            client_context = _client_context(self._exchange.headers.get("x-amz-client-context"))
-        except (ValueError, RecursionError) as exc:
-            refuse(
-                self._exchange,
-                400,
-                "InvalidParameterValueException",
-                {"Type": "User", "message": f"Client context must be base64 of JSON: {exc}"},
+            trace_id = next_trace_id(self._request.trace_id, function.name)
+            if self._request.kind == "Event" and not is_streaming:
+                self._accept(function.name, trace_id)
+                return
+            receiver = _EventStreamReceiver(self) if is_streaming else BufferedReceiver()
+            invocation = self.invocation = Invocation(
+                function,
+                self._event,
+                receiver,
+                is_streaming=is_streaming,
+                qualifier=self._request.qualifier,
+                client_context=self._request.client_context,
+                tenant_id=self._request.tenant_id,
+                trace_id=trace_id,
             )
-            return
-        if kind == "DryRun" and not self._is_streaming:
-            self._exchange.respond(204, platform_headers(new_request_id()))
-            return
-        # InvokeWithResponseStream runs the function whatever the type says (captured).
-        receiver = _EventStreamReceiver(self) if self._is_streaming else BufferedReceiver()
-        invocation = Invocation(
-            self._environments.function,
-            self._event,
-            receiver,
-            is_streaming=self._is_streaming,
-            qualifier=self._qualifier,
-            client_context=client_context,
-            tenant_id=self._exchange.headers.get("x-amz-tenant-id"),
-            trace_id=self._exchange.headers.get("x-amzn-trace-id"),
-        )
-        self.invocation = invocation
-        if kind == "Event" and not self._is_streaming:
-            self._environments.invoke_later(invocation)
-            self._exchange.respond(202, self.headers(invocation, version=False))
-            return
-        try:
+            if is_dry:
+                self.oddities.say_dry_run_runs(invocation)
             self._environments.invoke(invocation)
-        except TooManyRequestsError:
-            refuse(
-                self._exchange,
-                429,
-                "TooManyRequestsException",
-                too_many_requests(),
-                [("Retry-After", "1")],
-            )
-            return
+        except TooManyRequestsError as exc:
+            raise _throttled(exc.reason) from exc
+        except RecursiveInvocationError as exc:
+            body = {"Type": "User", "Message": str(exc)}
+            raise ApiError(400, "RecursiveInvocationException", body) from exc
         outcome = invocation.relay.wait()
         if outcome is None or invocation.relay.caller_gone:
-            self._exchange.abort()
+            self.exchange.abort()
         elif isinstance(receiver, _EventStreamReceiver):
             receiver.finish(outcome)
         else:
-            self._respond(invocation, receiver, outcome)
+            self._respond(receiver, outcome)
 
-    def headers(self, invocation: Invocation, *, version: bool = True) -> HeaderList:
-        """What Lambda says with every answer."""
-        headers = [
-            *platform_headers(invocation.request_id),
-            ("x-amzn-Trace-Id", invocation.trace_id),
+    def _accept(self, name: str, trace_id: str) -> None:
+        try:
+            request_id = self._events.accept(
+                name,
+                self._request.qualifier,
+                self._event,
+                trace_id=trace_id,
+                client_context=self._request.client_context,
+                tenant_id=self._request.tenant_id,
+            )
+        except QueueFullError as exc:
+            raise _throttled("CallerRateLimitExceeded") from exc
+        headers = [*platform_headers(request_id), ("x-amzn-Trace-Id", trace_id)]
+        self.exchange.respond(202, headers)
+
+    def headers(self) -> HeaderList:
+        """What Lambda says with every answer of a function."""
+        return [
+            *platform_headers(self.invocation.request_id),
+            ("x-amzn-Trace-Id", self.invocation.trace_id),
+            ("x-amz-executed-version", self.invocation.function.version),
         ]
-        return (
-            [*headers, ("x-amz-executed-version", invocation.function.version)]
-            if version
-            else headers
-        )
 
     def log_result(self) -> str | None:
         """The end of the log in base64, if the caller wants it; waits for its last line."""
-        if not self._wants_log:
+        if not self._request.wants_log:
             return None
         self.invocation.finished.wait()
         return b64encode(self.invocation.log.last()).decode()
 
-    @property
-    def exchange(self) -> Exchange:
-        return self._exchange
-
-    def _respond(
-        self, invocation: Invocation, receiver: BufferedReceiver, outcome: Outcome
-    ) -> None:
-        headers = [*self.headers(invocation), ("x-amzn-Remapped-Content-Length", "0")]
+    def _respond(self, receiver: BufferedReceiver, outcome: Outcome) -> None:
+        headers = [*self.headers(), ("x-amzn-Remapped-Content-Length", "0")]
         if (log := self.log_result()) is not None:
             headers.append(("X-Amz-Log-Result", log))
         # A stream that failed after its first byte is a success to Invoke (captured).
-        if outcome.ending in (Ending.WHOLE, Ending.FAILED):
+        if outcome.ending is Ending.WHOLE or self.oddities.succeeds(self.invocation, outcome):
             body = receiver.content
             says = receiver.head.content_type if receiver.head is not None else ""
             is_json = says.partition(";")[0].strip() == "application/json" or not body
@@ -233,7 +218,7 @@ class _Call:
         else:
             body, content_type = outcome.payload, "application/json"
             headers.append(("X-Amz-Function-Error", "Unhandled"))
-        self._exchange.respond(200, [*headers, ("Content-Type", content_type)], body)
+        self.exchange.respond(200, [*headers, ("Content-Type", content_type)], body)
 
 
 class _EventStreamReceiver:
@@ -241,6 +226,7 @@ class _EventStreamReceiver:
 
     def __init__(self, call: _Call) -> None:
         self._call = call
+        self._bandwidth = call.oddities.bandwidth()
 
     def begin(self, head: ResponseHead) -> None:
         """Send the HTTP head: it comes with the runtime's, not before."""
@@ -248,7 +234,7 @@ class _EventStreamReceiver:
         self._call.exchange.begin(
             200,
             [
-                *self._call.headers(self._call.invocation),
+                *self._call.headers(),
                 ("Content-Type", eventstream.CONTENT_TYPE),
                 ("x-amzn-Remapped-Content-Type", content_type),
             ],
@@ -256,6 +242,8 @@ class _EventStreamReceiver:
 
     def body(self, data: bytes) -> None:
         """Send a part of the body, the prelude included, as a `PayloadChunk`."""
+        if self._bandwidth is not None:
+            self._bandwidth.take(len(data))
         self._call.exchange.send(b"".join(eventstream.payload_chunk(data)))
 
     def finish(self, outcome: Outcome) -> None:
@@ -266,27 +254,12 @@ class _EventStreamReceiver:
             if outcome.payload:
                 self.body(outcome.payload)
         log = self._call.log_result()
-        detail = json.dumps({"LogResult": log} if log is not None else {}).encode()
+        told = self._call.oddities.error(self._call.invocation, outcome)
+        detail = json.dumps(told if log is None else {**told, "LogResult": log}).encode()
         exchange.send(b"".join(eventstream.invoke_complete(detail)))
         exchange.end()
 
 
-def _client_context(encoded: str | None) -> str | None:
-    """The JSON in `X-Amz-Client-Context`, on one line of ASCII.
-
-    Raises:
-        ValueError: it is no base64 of JSON, or too long.
-    """
-    if not encoded:
-        return None
-    if len(encoded) > limits.CLIENT_CONTEXT:
-        raise ValueError(f"it is longer than {limits.CLIENT_CONTEXT} bytes")
-    return json.dumps(json.loads(b64decode(encoded, validate=True)))
-
-
-def _query_value(query: str, name: str) -> str | None:
-    for part in query.split("&"):
-        key, _, value = part.partition("=")
-        if key == name:
-            return unquote(value)
-    return None
+def _throttled(reason: str) -> ApiError:
+    body = {**too_many_requests(), "Reason": reason}
+    return ApiError(429, "TooManyRequestsException", body)

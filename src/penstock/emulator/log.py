@@ -1,4 +1,4 @@
-"""The log: what functions print, and the platform's START, END and REPORT lines."""
+"""The log: what functions print, and what the platform says of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+
+from .platform_events import PlatformEvents
 
 
 class LogTail:
@@ -60,6 +62,8 @@ class Log:
     def __init__(self, write: Callable[[str], object] | None = None) -> None:
         self._write = write
         self._lock = threading.Lock()
+        #: What happens, for programs; most of the log tells of it for people.
+        self.events = PlatformEvents()
 
     def write(self, text: str) -> None:
         """Write `text`, which ends with a line end.
@@ -80,35 +84,3 @@ class Log:
     def line(self, text: str) -> None:
         """Write one line of the emulator's own."""
         self.write(f"penstock: {text}\n")
-
-
-def report_line(
-    request_id: str,
-    *,
-    duration: float,
-    memory_size: int,
-    memory_used: int | None,
-    init: float | None,
-    first_byte: float | None,
-    status: str | None,
-) -> str:
-    """The REPORT line of an invocation; times are in seconds.
-
-    The fields are AWS's (captured 2026-09-15); `First Byte` is ours.
-    """
-    milliseconds = duration * 1000
-    fields = [
-        f"REPORT RequestId: {request_id}",
-        f"Duration: {milliseconds:.2f} ms",
-        f"Billed Duration: {-int(-milliseconds // 1)} ms",
-        f"Memory Size: {memory_size} MB",
-    ]
-    if memory_used is not None:
-        fields.append(f"Max Memory Used: {memory_used} MB")
-    if init is not None:
-        fields.append(f"Init Duration: {init * 1000:.2f} ms")
-    if first_byte is not None:
-        fields.append(f"First Byte: {first_byte * 1000:.2f} ms")
-    if status is not None:
-        fields.append(f"Status: {status}")
-    return "\t".join(fields) + "\t\n"

@@ -36,8 +36,12 @@ class Quirks:
         """The same but for the quirks of these names, as the command line has them.
 
         Raises:
-            EmulatorError: there is no such quirk.
+            EmulatorError: there is no such quirk, or one is to be on and off.
         """
+        on, off = list(on), list(off)
+        both = {name.replace("_", "-") for name in on} & {name.replace("_", "-") for name in off}
+        if both:
+            raise EmulatorError(f"the quirk {min(both)} cannot be on and off at once")
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         for names, value in ((on, True), (off, False)):
             for name in names:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import random
 import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
+from .concurrency import ACCOUNT_CONCURRENCY, Concurrency
 from .deadlines import Deadlines
 from .environments import Environments
 from .function_urls import FunctionUrl
@@ -11,18 +16,58 @@ from .functions import LATEST, Function
 from .log import Log
 
 
-class Registry:
-    """Finds what a name and a qualifier lead to. From any thread."""
+@dataclasses.dataclass(frozen=True)
+class _Alias:
+    """Leads to `main`, but for the part of the calls that the weights of others are."""
 
-    def __init__(self, log: Log, deadlines: Deadlines) -> None:
+    main: str
+    weights: Mapping[str, float]
+
+    def version(self, draw: Callable[[], float]) -> str:
+        if self.weights:
+            left = draw()
+            for version, weight in self.weights.items():
+                if left < weight:
+                    return version
+                left -= weight
+        return self.main
+
+
+class Registry:
+    """Finds what a name and a qualifier lead to. From any thread.
+
+    `draw` gives a number from 0 up to, but not, 1: of aliases that lead to two versions it
+    decides which. All functions share `account_concurrency`.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        deadlines: Deadlines,
+        *,
+        draw: Callable[[], float] = random.random,
+        account_concurrency: int = ACCOUNT_CONCURRENCY,
+    ) -> None:
+        self._concurrency = Concurrency(account_concurrency, self._reservations)
+        self._draw = draw
         self._log = log
         self._deadlines = deadlines
         self._lock = threading.Lock()
         self._versions: dict[str, dict[str, Environments]] = {}
-        self._aliases: dict[str, dict[str, str]] = {}
+        self._aliases: dict[str, dict[str, _Alias]] = {}
         self._urls: dict[str, FunctionUrl] = {}
         # Of deleted functions: what they work on goes on to its end.
         self._deleted: list[Environments] = []
+
+    def _reservations(self) -> dict[str, int]:
+        """What functions have reserved of the account's concurrency."""
+        with self._lock:
+            return {
+                name: environments.function.reserved_concurrency
+                for name, versions in self._versions.items()
+                for environments in list(versions.values())[:1]
+                if environments.function.reserved_concurrency is not None
+            }
 
     @property
     def names(self) -> list[str]:
@@ -31,18 +76,42 @@ class Registry:
             return sorted(self._versions)
 
     @property
+    def urls(self) -> list[FunctionUrl]:
+        """All Function URLs, in the order of their hosts."""
+        with self._lock:
+            return [url for _, url in sorted(self._urls.items())]
+
+    @property
     def environments(self) -> list[Environments]:
         """Those of all functions and versions, deleted ones with work left included."""
         with self._lock:
             found = [each for versions in self._versions.values() for each in versions.values()]
             return [*found, *self._deleted]
 
-    def find(self, name: str, qualifier: str | None = None) -> Environments | None:
-        """What a call of the function is for; the qualifier is a version or an alias."""
+    @property
+    def account_concurrency(self) -> int:
+        """How many invocations of all functions may run at once."""
+        return self._concurrency.account
+
+    @property
+    def folders(self) -> set[Path]:
+        """The folders whose code can be called, or still runs."""
         with self._lock:
-            versions = self._versions.get(name, {})
+            found = [each for versions in self._versions.values() for each in versions.values()]
+            found += [each for each in self._deleted if each.pids]
+        return {function.folder for environments in found for function in environments.functions}
+
+    def find(self, name: str, qualifier: str | None = None) -> Environments | None:
+        """What a call of the function is for; the qualifier is a version or an alias.
+
+        An alias with weights may lead elsewhere each time.
+        """
+        with self._lock:
             version = qualifier or LATEST
-            return versions.get(self._aliases.get(name, {}).get(version, version))
+            alias = self._aliases.get(name, {}).get(version)
+            if alias is not None:
+                version = alias.version(self._draw)
+            return self._versions.get(name, {}).get(version)
 
     def find_url(self, url_id: str) -> FunctionUrl | None:
         """The Function URL whose host begins so, in any case."""
@@ -55,14 +124,34 @@ class Registry:
             versions = self._versions.setdefault(function.name, {})
             known = versions.get(function.version)
             if known is None:
-                versions[function.version] = Environments(function, self._log, self._deadlines)
+                versions[function.version] = Environments(
+                    function, self._log, self._deadlines, self._concurrency
+                )
         if known is not None:
             known.replace(function)
 
-    def put_alias(self, name: str, alias: str, version: str) -> None:
-        """Let calls of the alias go to this version from now on."""
+    def configure(self, name: str, version: str, reserved_concurrency: int | None) -> None:
+        """Have this reserved concurrency from the next call on, in the same environments."""
         with self._lock:
-            self._aliases.setdefault(name, {})[alias] = version
+            environments = self._versions.get(name, {}).get(version)
+            if environments is not None:
+                environments.function = dataclasses.replace(
+                    environments.function, reserved_concurrency=reserved_concurrency
+                )
+
+    def put_alias(
+        self,
+        name: str,
+        alias: str,
+        version: str,
+        weights: Mapping[str, float] | None = None,
+    ) -> None:
+        """Let calls of the alias go to this version from now on.
+
+        `weights` has other versions, with the part of the calls that is theirs.
+        """
+        with self._lock:
+            self._aliases.setdefault(name, {})[alias] = _Alias(version, dict(weights or {}))
 
     def put_url(self, url: FunctionUrl) -> None:
         """Have this Function URL, in place of one with the same host."""
@@ -80,7 +169,8 @@ class Registry:
                 self._urls = {key: url for key, url in self._urls.items() if url.function != name}
             else:
                 gone = [versions.pop(version)] if version in versions else []
-            self._deleted = [each for each in self._deleted if each.pids] + gone
+            deleted = [each for each in self._deleted if each.pids]
+            self._deleted = [*deleted, *gone]
         for environments in gone:
             environments.recycle()
 

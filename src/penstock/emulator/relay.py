@@ -52,6 +52,8 @@ class Outcome:
     @property
     def detail(self) -> str:
         """The failure in one line, for the log."""
+        if not self.payload:
+            return self.error_type
         try:
             error = json.loads(self.payload)
         except (ValueError, RecursionError):

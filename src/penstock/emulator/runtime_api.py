@@ -16,6 +16,8 @@ from ..wire import runtime_api as wire
 from ..wire.trailers import ERROR_BODY, ERROR_TYPE, MAX_BLOCK, decode_error_body
 from . import limits
 from .access import AccessRules
+from .extensions_api import PREFIXES as EXTENSION_PATHS
+from .extensions_api import ExtensionsApi
 from .http_server import BodyTooLargeError, Exchange, HeaderList
 from .invocations import Invocation
 from .relay import Ending, Outcome, ResponseHead, truncated
@@ -27,9 +29,11 @@ _INVOCATION = f"{wire.VERSION}/runtime/invocation/"
 class RuntimeEnvironment(Protocol):
     """What the Runtime API needs of the environment that it belongs to."""
 
-    @property
-    def invocation(self) -> Invocation | None:
-        """The one that was handed out last, while it is not finished."""
+    def find_invocation(self, request_id: str) -> Invocation | None:
+        """The one with this id, while it is not finished."""
+
+    def has_timed_out(self, request_id: str) -> bool:
+        """Whether it was given up because it took too long; tells it once."""
 
     def next_invocation(self, is_connected: Callable[[], bool]) -> Invocation | None:
         """Block until there is one; None when the environment is to end.
@@ -37,18 +41,27 @@ class RuntimeEnvironment(Protocol):
         Whoever asks gets none, either, when `is_connected` says that it has gone.
         """
 
+    def restore_next(self, is_connected: Callable[[], bool]) -> bool:
+        """Block until the runtime may go on after its snapshot; False if it may not."""
+
     def init_failed(self, outcome: Outcome) -> None:
         """The start of the runtime failed."""
 
-    def connection_lost(self) -> None:
+    def answered(self, invocation: Invocation) -> None:
+        """The runtime has answered, well or badly, and has not been told so yet."""
+
+    def connection_lost(self, invocation: Invocation) -> None:
         """A response was cut by the closing of its connection."""
 
 
 class RuntimeApi:
-    """Answers the requests of one environment's runtime client."""
+    """Answers the requests of one environment's runtime client, and of its extensions."""
 
-    def __init__(self, environment: RuntimeEnvironment) -> None:
+    def __init__(
+        self, environment: RuntimeEnvironment, extensions: ExtensionsApi | None = None
+    ) -> None:
         self._environment = environment
+        self._extensions = extensions
 
     def handle(self, exchange: Exchange) -> None:
         """Answer one request."""
@@ -61,20 +74,25 @@ class RuntimeApi:
         elif exchange.method == "POST" and path == wire.INIT_ERROR:
             self._init_error(exchange)
         elif exchange.method == "GET" and path == wire.RESTORE_NEXT:
-            # No snapshot is taken here: the restore comes at once.
-            exchange.respond(200, _JSON, b"{}")
+            if self._environment.restore_next(exchange.is_connected):
+                exchange.respond(200, _JSON, b"{}")
+            else:
+                exchange.abort()
         elif exchange.method == "POST" and path == wire.RESTORE_ERROR:
             self._init_error(exchange)
         elif exchange.method == "POST" and path.startswith(_INVOCATION):
             request_id, _, action = path.removeprefix(_INVOCATION).partition("/")
-            invocation = self._environment.invocation
-            known = invocation is not None and invocation.request_id == request_id
-            if invocation is None or not known or action not in ("response", "error"):
+            invocation = self._environment.find_invocation(request_id)
+            if action not in ("response", "error"):
                 _refuse(exchange, 400, "InvalidRequestID", "Invalid request ID")
+            elif invocation is None:
+                self._refuse_answer(exchange, request_id)
             elif action == "response":
                 self._response(exchange, invocation)
             else:
-                _error(exchange, invocation)
+                self._error(exchange, invocation)
+        elif self._extensions is not None and path.startswith(EXTENSION_PATHS):
+            self._extensions.handle(exchange)
         elif exchange.method == "GET" and path == f"{wire.VERSION}/ping":
             exchange.respond(200, [("Content-Type", "text/plain")], b"pong")
         else:
@@ -97,19 +115,22 @@ class RuntimeApi:
         mode = exchange.headers.get(wire.RESPONSE_MODE)
         if mode is not None and mode != "streaming":
             invocation.relay.break_off(Outcome(Ending.ERROR, "Runtime.InvalidResponseModeHeader"))
+            self._environment.answered(invocation)
             _refuse(exchange, 400, "InvalidFunctionResponseMode", "Invalid function response mode")
             return
         head = ResponseHead(
             content_type=exchange.headers.get("content-type") or "",
             says_streaming=mode is not None,
         )
-        if not invocation.begin(head):
-            _refuse(exchange, 400, "InvalidRequestID", "Invalid request ID")
+        if not invocation.begin(head, exchange.abort):
+            self._refuse_answer(exchange, invocation.request_id)
             return
         relay = invocation.relay
         try:
             for data in exchange.body():
+                invocation.produced_bytes += len(data)
                 if not relay.body(data):
+                    self._environment.answered(invocation)
                     _refuse(
                         exchange,
                         413,
@@ -117,17 +138,37 @@ class RuntimeApi:
                         f"Exceeded maximum allowed payload size ({limits.BUFFERED_PAYLOAD} bytes).",
                     )
                     return
+            invocation.response_ended_at = time.monotonic()
             failure = _trailer_outcome(exchange)
         except (RemoteProtocolError, OSError):
-            self._environment.connection_lost()
+            self._environment.connection_lost(invocation)
             relay.cut(truncated(invocation.request_id))
+            self._environment.answered(invocation)
             _refuse(exchange, 400, "TruncatedHTTPRequest", "HTTP request detected as truncated")
             return
         if failure is not None:
             relay.end(failure)
         else:
             relay.end()
+        self._environment.answered(invocation)
         _accept(exchange)
+
+    def _error(self, exchange: Exchange, invocation: Invocation) -> None:
+        body = _read(exchange)
+        if body is None:
+            return
+        if invocation.relay.report_error(_error_outcome(exchange, body)):
+            self._environment.answered(invocation)
+            _accept(exchange)
+        else:
+            self._refuse_answer(exchange, invocation.request_id)
+
+    def _refuse_answer(self, exchange: Exchange, request_id: str) -> None:
+        """Refuse an answer to what is over, or was never asked."""
+        if self._environment.has_timed_out(request_id):
+            _refuse(exchange, 410, "InvokeTimeout", "Invoke timeout")
+        else:
+            _refuse(exchange, 400, "InvalidRequestID", "Invalid request ID")
 
 
 _LOOPBACK_ONLY = AccessRules()
@@ -184,16 +225,6 @@ def _trailer_outcome(exchange: Exchange) -> Outcome | None:
     error = decode_error_body(error_body or "")
     payload = json.dumps(error).encode() if error is not None else b""
     return Outcome(Ending.FAILED, error_type or "Runtime.Unknown", payload)
-
-
-def _error(exchange: Exchange, invocation: Invocation) -> None:
-    body = _read(exchange)
-    if body is None:
-        return
-    if invocation.relay.report_error(_error_outcome(exchange, body)):
-        _accept(exchange)
-    else:
-        _refuse(exchange, 400, "InvalidRequestID", "Invalid request ID")
 
 
 def _error_outcome(exchange: Exchange, body: bytes) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import select
 import signal
@@ -15,8 +16,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from .guardian import kill_marked
+
 _GUARDIAN = Path(__file__).with_name("guardian.py")
 _DRAIN_SECONDS = 0.5
+_PEAK = re.compile(rb"VmHWM:\s+(\d+) kB")
 
 # Everything that an environment starts inherits this variable, by which the guardian
 # knows it again.
@@ -45,13 +49,14 @@ class WorkerProcess:
         self._lock = threading.Lock()
         self._reading = threading.Condition()
         self._passed_on = True
+        self._token = secrets.token_hex(16)
         control, self._control = os.pipe()
         reported, report = os.pipe()
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", _GUARDIAN, str(control), str(report), *command],
                 cwd=folder,
-                env={**environment, MARK: secrets.token_hex(16)},
+                env={**environment, MARK: self._token},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -88,17 +93,37 @@ class WorkerProcess:
         with self._lock, contextlib.suppress(OSError):
             if self._control >= 0:
                 os.write(self._control, b"T")
+        self.thaw()
+
+    def freeze(self) -> None:
+        """Stop the whole process group where it is. Harmless if it has ended."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        # Not by the guardian: an invocation waits for this. While the guardian holds the
+        # end of the process, which it does until `_control` is let go of, the id is its own.
+        with self._lock, contextlib.suppress(OSError):
+            if self._control >= 0 and self.pid:
+                os.killpg(self.pid, number)
 
     def peak_memory_mb(self) -> int | None:
         """The most resident memory the process has had, in MB; None where unknown."""
+        # In as few system calls as can be: at each another thread may take over.
         try:
-            status = Path(f"/proc/{self.pid}/status").read_text()
+            status = os.open(f"/proc/{self.pid}/status", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return None
-        for line in status.splitlines():
-            if line.startswith("VmHWM:"):
-                return -(-int(line.split()[1]) // 1024)
-        return None
+        try:
+            found = _PEAK.search(os.read(status, 8192))
+        except OSError:
+            return None  # it has just ended
+        finally:
+            os.close(status)
+        return -(-int(found[1]) // 1024) if found else None
 
     def drain_output(self) -> None:
         """Wait until everything printed so far was passed on, for a moment at the most."""
@@ -134,10 +159,12 @@ class WorkerProcess:
 
     def _wait(self) -> None:
         status = self._process.wait()
-        if status == -signal.SIGKILL and self.pid:
+        if status == -signal.SIGKILL:
             # Perhaps it was the guardian that was killed: then nobody else does this.
-            with contextlib.suppress(OSError):
-                os.killpg(self.pid, signal.SIGKILL)
+            if self.pid:
+                with contextlib.suppress(OSError):
+                    os.killpg(self.pid, signal.SIGKILL)
+            kill_marked(self._token)
         self.kill()  # lets go of the pipe
         self.drain_output()
         self._on_exit(status)

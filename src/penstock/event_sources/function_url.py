@@ -57,14 +57,20 @@ def event_from_request(
     port: int,
     trace_id: str,
     at: float,
+    owner: str = "",
+    caller: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The event that a Function URL without authorization makes of `request`.
+    """The event that a Function URL makes of `request`.
 
+    With AWS_IAM `caller` is who has signed it and `owner` the account that owns the URL;
+    the signature itself is left out, as the live service does (an event of 2022).
     `at` is when the request came, in seconds since 1970. Keys that do not apply are left
     out, as the live service does. What a client says about itself in `x-forwarded-*` and
     `x-amzn-trace-id` is replaced by what is true.
     """
     headers = _event_headers(request, port=port, trace_id=trace_id)
+    if caller is not None:
+        headers.pop("authorization", None)
     event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": "$default",
@@ -84,8 +90,9 @@ def event_from_request(
     if parameters:
         event["queryStringParameters"] = parameters
     event["requestContext"] = {
-        "accountId": "anonymous",
+        "accountId": "anonymous" if caller is None else owner,
         "apiId": domain_name.partition(".")[0],
+        **({} if caller is None else {"authorizer": {"iam": dict(caller)}}),
         "domainName": domain_name,
         "domainPrefix": domain_name.partition(".")[0],
         "http": {

@@ -1,7 +1,8 @@
-"""The event that a REST API makes of a request.
+"""The events that a REST API makes of a request: for a function, and for an authorizer.
 
 Keys, their order apart, nulls, the trailing slash and the encoding of paths are as
 recorded on AWS (localstack/localstack, tests marked as validated there, 2024-07-10).
+Authorizers' events: AWS documentation, "Input to an API Gateway Lambda authorizer".
 What edge-optimized APIs add (`CloudFront-*`, `Via`) is left out: this is a regional one.
 """
 
@@ -11,6 +12,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from ..messages import Request
@@ -22,7 +24,7 @@ _NOT_PASSED_ON = frozenset({"connection", "content-length", "transfer-encoding"}
 # As recorded, REST APIs write these with capitals, however they were sent.
 _CAPITALIZED = {"authorization": "Authorization", "user-agent": "User-Agent"}
 
-# What a method without authorization knows of its caller: nothing.
+# What a method without IAM authorization knows of its caller: nothing.
 _NOBODY = (
     "accessKey",
     "accountId",
@@ -52,8 +54,12 @@ def event_from_request(
     port: int,
     at: float,
     is_binary: bool,
+    stage_variables: Mapping[str, str] | None = None,
+    authorizer: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The event that a REST API's method without authorization makes of `request`.
+    """The event that a REST API's method makes of `request`.
+
+    `authorizer` is what a Lambda authorizer has said, if the method has one.
 
     The request's root path is the stage. `at` is when the request came, in seconds since
     1970. `is_binary` says that its type is among the API's binary media types: only then
@@ -61,8 +67,8 @@ def event_from_request(
     AWS. What a client says about itself in `x-forwarded-*` and `x-amzn-trace-id` is
     replaced by what is true.
     """
-    headers = _headers(request, port=port, trace_id=trace_id)
-    query = _query(request.query)
+    headers = headers_of_request(request, port=port, trace_id=trace_id)
+    query = query_of_request(request.query)
     user_agent = headers.get("User-Agent")
     return {
         "resource": resource,
@@ -73,9 +79,10 @@ def event_from_request(
         "queryStringParameters": _last_of_each(query) or None,
         "multiValueQueryStringParameters": query or None,
         "pathParameters": path_parameters or None,
-        "stageVariables": None,
+        "stageVariables": dict(stage_variables) if stage_variables else None,
         "requestContext": {
             "resourceId": resource_id,
+            **({"authorizer": dict(authorizer)} if authorizer is not None else {}),
             "resourcePath": resource,
             "httpMethod": request.method,
             "extendedRequestId": extended_request_id,
@@ -101,7 +108,23 @@ def event_from_request(
     }
 
 
-def _headers(request: Request, *, port: int, trace_id: str) -> dict[str, list[str]]:
+def token_event(token: str, *, method_arn: str) -> dict[str, Any]:
+    """The event for an authorizer of the type TOKEN."""
+    return {"type": "TOKEN", "methodArn": method_arn, "authorizationToken": token}
+
+
+def authorizer_event(event: dict[str, Any], *, method_arn: str) -> dict[str, Any]:
+    """The event for an authorizer of the type REQUEST, made of the function's.
+
+    It has no body, and empty maps where the other has none.
+    """
+    maps = ("queryStringParameters", "multiValueQueryStringParameters", "pathParameters")
+    kept = {key: value for key, value in event.items() if key not in ("body", "isBase64Encoded")}
+    empty = {key: kept[key] or {} for key in (*maps, "stageVariables")}
+    return {"type": "REQUEST", "methodArn": method_arn, **kept, **empty}
+
+
+def headers_of_request(request: Request, *, port: int, trace_id: str) -> dict[str, list[str]]:
     """Every header with its values; of spellings that differ, under the first."""
     ours = {
         "X-Amzn-Trace-Id": trace_id.partition(";")[0],
@@ -122,7 +145,7 @@ def _headers(request: Request, *, port: int, trace_id: str) -> dict[str, list[st
     return headers
 
 
-def _query(query: str) -> dict[str, list[str]]:
+def query_of_request(query: str) -> dict[str, list[str]]:
     """Every parameter with its values, decoded; a plus sign is a blank."""
     if not query:
         return {}

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EmulatorError
+from .faults import Injector, InjectsFaults
 
 if TYPE_CHECKING:
     from .invoking import Invoked
 
 INVOKE_MODES = ("RESPONSE_STREAM", "BUFFERED")
+TRANSFER_MODES = ("STREAM", "BUFFERED")
+AUTH_TYPES = ("NONE", "AWS_IAM")
 
 # Beside the function's own timeout: the start of an environment (10 seconds on Lambda), and
 # time for the answer.
 _INVOKE_GRACE = 15.0
 
 
-class LocalFunction:
+class LocalFunction(InjectsFaults):
     """A function that an emulator in this process serves.
 
     `function_name` is its name; `function_url` the address of its Function URL, without a
     slash at the end; `endpoint_url` that of the Lambda API, for AWS clients, with any
-    credentials and the region `region`.
+    credentials and the region `region`. `rest_api_urls` has the address of each REST API,
+    by its id: with its first stage, at a port of its own, without a slash at the end.
     """
 
     def __init__(
@@ -38,14 +44,33 @@ class LocalFunction:
         timeout: float,
         log: _LogText,
         pids: Callable[[], list[int]],
+        faults: Injector,
+        events: _Events,
+        rest_api_urls: Mapping[str, str],
     ) -> None:
         self.function_name = function_name
         self.function_url = url
         self.endpoint_url = url
         self.region = region
+        self.rest_api_urls = dict(rest_api_urls)
         self._timeout = timeout
         self._log = log
         self._pids = pids
+        self._faults = faults
+        self._events = events
+
+    @property
+    def rest_api_url(self) -> str:
+        """The address of its REST API, with the stage and without a slash at the end.
+
+        Raises:
+            EmulatorError: it has none.
+        """
+        for url in self.rest_api_urls.values():
+            return url
+        raise EmulatorError(
+            f'{self.function_name} has no REST API; ask for one, as with rest_api="STREAM"'
+        )
 
     def invoke(self, event: Any = None) -> Invoked:
         """Invoke it and wait for the answer; `event` defaults to an empty object.
@@ -76,6 +101,14 @@ class LocalFunction:
         self._log.clear()
 
     @property
+    def events(self) -> list[dict[str, Any]]:
+        """What has happened so far: events of AWS's Telemetry API, of all environments.
+
+        Each has `time`, `type` and `record`, and of ours `function` and `environment`, an id.
+        """
+        return self._events.so_far()
+
+    @property
     def environment_pids(self) -> list[int]:
         """The process ids of the execution environments."""
         return self._pids()
@@ -91,17 +124,34 @@ def emulator(
     function: str | None = None,
     folder: str | Path | None = None,
     invoke_mode: str = "RESPONSE_STREAM",
+    auth_type: str = "NONE",
+    credentials: Collection[str] = (),
     timeout: float = 60,
     max_environments: int = 10,
+    max_concurrency: int | None = None,
+    snap_start: bool = False,
+    freeze: bool = False,
     environment: Mapping[str, str] | None = None,
     allow_origin: Collection[str] = (),
+    strict: bool = False,
+    quirks: Mapping[str, bool] | None = None,
+    retry_delay: float = 0,
+    rest_api: str | None = None,
+    rest_apis: Collection[Any] = (),
+    functions: Mapping[str, str] | None = None,
 ) -> Iterator[LocalFunction]:
     """Serve a function on a free port of this machine's loopback, and end everything after.
 
     `target` is `module:handler` or `path/file.py:handler`, found from `folder` (default: the
     working directory). The function runs as on Lambda, in processes of its own, which are
     started by the calls. The other options are those of `penstock dev`: `function` is the
-    function's name, `timeout` is in seconds, `environment` holds variables for it.
+    function's name, `timeout` and `retry_delay` are in seconds, `environment` holds variables
+    for it, `credentials` are access keys as ID:SECRET; `quirks` switches AWS's oddities on
+    and off by their names, after `strict`.
+
+    `rest_api` is STREAM or BUFFERED: a REST API all of whose requests are the function's.
+    `rest_apis` are others, each a `penstock.emulator.rest_apis.RestApi`. `functions` are more
+    functions for them, targets by name, with the same timeout and variables.
 
     Raises:
         EmulatorError: an option or the target cannot be used, or what the emulator needs is
@@ -110,9 +160,12 @@ def emulator(
     if sys.platform == "win32":
         raise EmulatorError("the emulator needs Linux or macOS; on Windows run it inside WSL")
     try:
+        from ..emulator.credentials import credentials_from
         from ..emulator.emulator import Emulator
         from ..emulator.function_urls import FunctionUrl
-        from ..emulator.functions import function_from_target
+        from ..emulator.functions import Function, function_from_target
+        from ..emulator.quirks import STRICT, Quirks
+        from ..emulator.rest_apis import api_of_function
     except ModuleNotFoundError as exc:
         if exc.name not in ("h11", "watchfiles"):
             raise
@@ -120,27 +173,55 @@ def emulator(
             f"the emulator needs {exc.name}, which is not installed; "
             "install the extra: pip install 'penstock-lambda[local]'"
         ) from exc
-    _check(invoke_mode, environment or {})
+    _check_choice("invoke_mode", invoke_mode, INVOKE_MODES)
+    _check_choice("auth_type", auth_type, AUTH_TYPES)
+    _check_choice("rest_api", rest_api, (None, *TRANSFER_MODES))
+    _check_number("timeout", timeout, 0)
+    _check_number("retry_delay", retry_delay, 0)
+    _check_count("max_environments", max_environments)
+    if max_concurrency is not None:
+        _check_count("max_concurrency", max_concurrency)
+    environment = checked_variables(environment)
     root = _folder(folder)
-    served = function_from_target(
-        _absolute(target, root),
-        name=function,
-        timeout=timeout,
-        max_environments=max_environments,
-        environment=environment,
-    )
-    if not _names_file(target):
-        from dataclasses import replace
 
-        served = replace(served, folder=root)
-    log = _LogText()
+    def function_of(target: str, name: str | None) -> Function:
+        found = function_from_target(
+            _absolute(target, root),
+            name=name,
+            timeout=timeout,
+            max_environments=max_environments,
+            environment=environment,
+        )
+        return replace(
+            found,
+            folder=found.folder if _names_file(target) else root,
+            max_concurrency=max_concurrency,
+            snap_start=snap_start,
+            freezes=freeze,
+        )
+
+    served = function_of(target, function)
+    more = [function_of(each, name) for name, each in (functions or {}).items()]
+    own = [api_of_function(served.name, rest_api)] if rest_api is not None else []
+    names = quirks or {}
+    log, events = _LogText(), _Events()
     with Emulator(
         served,
-        function_url=FunctionUrl(served.name, invoke_mode=invoke_mode),
+        function_url=FunctionUrl(served.name, invoke_mode=invoke_mode, auth_type=auth_type),
+        credentials=credentials_from(credentials, os.environ),
+        quirks=(STRICT if strict else Quirks()).switched(
+            on=[name for name, value in names.items() if value],
+            off=[name for name, value in names.items() if not value],
+        ),
+        retry_delay=retry_delay,
         host="127.0.0.1",
         origins=allow_origin,
         write_log=log.write,
+        rest_apis=[*own, *rest_apis],
     ) as started:
+        started.subscribe(events.add)
+        for each in more:
+            started.registry.put(each)
         yield LocalFunction(
             served.name,
             started.url,
@@ -148,6 +229,12 @@ def emulator(
             timeout=served.timeout,
             log=log,
             pids=lambda: started.environment_pids,
+            faults=started.faults,
+            events=events,
+            rest_api_urls={
+                api.id: f"http://127.0.0.1:{started.open_port(api.id)}/{api.stages[0].stage_name}"
+                for api in started.rest_apis
+            },
         )
 
 
@@ -172,12 +259,57 @@ class _LogText:
             self._parts = []
 
 
-def _check(invoke_mode: str, environment: Mapping[str, Any]) -> None:
-    if invoke_mode not in INVOKE_MODES:
-        raise EmulatorError(f"the invoke mode is {' or '.join(INVOKE_MODES)}, not {invoke_mode!r}")
+class _Events:
+    """What has happened, noted by many threads and read while it is."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._events: list[Any] = []
+
+    def add(self, event: Any) -> None:
+        with self._lock:
+            self._events.append(event)
+
+    def so_far(self) -> list[dict[str, Any]]:
+        with self._lock:
+            events = list(self._events)
+        return [event.fields() for event in events]
+
+
+def _check_choice(name: str, value: object, choices: Collection[str | None]) -> None:
+    if value not in choices:
+        known = " or ".join(each for each in choices if each is not None)
+        raise EmulatorError(f"{name} is {known}, not {value!r:.80}")
+
+
+def _check_number(name: str, value: object, least: float) -> None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not value >= least:  # type: ignore[operator]
+        raise EmulatorError(f"{name} is a number of seconds, not {value!r:.80}")
+
+
+def _check_count(name: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise EmulatorError(f"{name} is a number, 1 or more, not {value!r:.80}")
+
+
+def checked_variables(environment: object) -> dict[str, str]:
+    """The variables that `environment` maps names to; None stands for none.
+
+    Raises:
+        EmulatorError: it is something else.
+    """
+    if environment is None:
+        return {}
+    if not isinstance(environment, Mapping):
+        raise EmulatorError(
+            'environment maps names to text, as in {"TABLE": "orders"}; it is '
+            f"{environment!r:.80}"
+        )
     for name, value in environment.items():
         if not isinstance(value, str):
             raise EmulatorError(f"a variable is text, but {name} is {value!r:.80}")
+    return dict(environment)
 
 
 def _folder(folder: str | Path | None) -> Path:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -28,6 +29,7 @@ _OPTIONS: dict[str, Callable[[str], Any]] = {
     "invoke_mode": str,
     "timeout": float,
     "max_environments": int,
+    "rest_api": str,
 }
 _SCOPES = ("function", "class", "module", "package", "session")
 _USED = pytest.StashKey["LocalFunction"]()
@@ -51,9 +53,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
     config.addinivalue_line(
         "markers",
-        "penstock(target, *, function, folder, invoke_mode, timeout, max_environments, "
-        "environment): the handler that the fixtures lambda_function and function_url run, "
-        "and the options of penstock.testing.emulator for it.",
+        "penstock(target, **options): the handler that the fixtures lambda_function, "
+        "function_url and rest_api run, and the options of penstock.testing.emulator for it, "
+        "as timeout=3.",
     )
 
 
@@ -103,7 +105,10 @@ def lambda_function(
 
     wrong = None
     try:
-        function = _penstock_functions(_options(request.node))
+        options = _options(request.node)
+        if "rest_api" in request.fixturenames and "rest_apis" not in options:
+            options.setdefault("rest_api", "STREAM")
+        function = _penstock_functions(options)
     except (EmulatorError, _OptionError) as exc:
         wrong = exc
     if wrong is not None:
@@ -120,12 +125,24 @@ def function_url(lambda_function: LocalFunction) -> str:
     return lambda_function.function_url
 
 
+@pytest.fixture
+def rest_api(lambda_function: LocalFunction) -> str:
+    """The address of the REST API of `lambda_function`: with the stage, without a slash.
+
+    Its transfer mode is the option `rest_api`, or else STREAM.
+    """
+    return lambda_function.rest_api_url
+
+
 class _OptionError(Exception):
     """The marker or the configuration file says what cannot be."""
 
 
 def _options(node: pytest.Item) -> dict[str, Any]:
     """What the configuration file says, then the markers, from the outermost inwards."""
+    from .emulator import checked_variables, emulator
+
+    known = list(signature(emulator).parameters)
     options = _configured(node.config)
     options["folder"] = _root(node.config) / options.get("folder", "")
     environment = options.setdefault("environment", {})
@@ -139,13 +156,14 @@ def _options(node: pytest.Item) -> dict[str, Any]:
         if marker.args:
             given["target"] = marker.args[0]
         for name in given:
-            if name not in _OPTIONS and name not in ("target", "environment"):
-                known = ", ".join([*_OPTIONS, "environment"])
-                raise _OptionError(f"the marker has no option {name!r}; there are {known}")
+            if name not in known:
+                raise _OptionError(
+                    f"the marker has no option {name!r}; there are {', '.join(known)}"
+                )
         if "folder" in given:
             given["folder"] = _root(node.config) / given["folder"]
         # Variables are added to those from further out.
-        environment |= given.pop("environment", None) or {}
+        environment |= checked_variables(given.pop("environment", None))
         options |= given
     if not isinstance(options.get("target"), str):
         raise _OptionError(

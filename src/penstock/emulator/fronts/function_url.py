@@ -1,4 +1,4 @@
-"""The Function URL of a function, in both invoke modes.
+"""Function URLs, in both invoke modes, with and without signatures.
 
 How the live service maps every kind of response was captured (us-east-1, 2026-09-15); the
 table is in docs/reference/what-happens-when.md.
@@ -7,9 +7,11 @@ table is in docs/reference/what-happens-when.md.
 from __future__ import annotations
 
 import json
-import logging
-import time
-from email.utils import formatdate
+from base64 import b32encode
+from collections.abc import Callable
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
 
 from ...errors import RemoteProtocolError
 from ...event_sources.function_url import (
@@ -18,54 +20,77 @@ from ...event_sources.function_url import (
     head_from_metadata,
     internal_server_error,
     response_from_result,
-    streamed_response_from_result,
 )
 from ...messages import Request
 from ...wire.prelude import CONTENT_TYPE as INTEGRATION_CONTENT_TYPE
 from ...wire.prelude import PreludeDecoder
 from .. import limits
 from ..api_errors import too_many_requests
+from ..bandwidth import Bandwidth
+from ..credentials import AccessKey, Credentials
 from ..environments import Environments, TooManyRequestsError
 from ..function_urls import FunctionUrl
-from ..http_server import BodyTooLargeError, Exchange, HeaderList
-from ..invocations import Invocation, new_request_id, new_trace_id
-from ..relay import BufferedReceiver, Ending, Outcome, ResponseHead
+from ..functions import ACCOUNT
+from ..http_server import BodyTooLargeError, Exchange
+from ..invocations import Invocation
+from ..quirks import Quirks
+from ..relay import BufferedReceiver, Ending, Outcome
+from ..sigv4 import NOT_SIGNED, SignatureError, verify
+from .function_url_call import UrlCall
+from .function_url_streaming import StreamingReceiver, is_json
 
-_log = logging.getLogger("penstock.emulator")
 
-_BODILESS = (204, 304)
+class FunctionUrls:
+    """Answers what is sent to Function URLs.
 
-
-def handle(
-    exchange: Exchange,
-    environments: Environments,
-    url: FunctionUrl,
-    *,
-    port: int,
-    trusted_origin: str | None = None,
-) -> None:
-    """Answer one request to `url`, whose function `environments` run.
-
-    A page of `trusted_origin` may read the answer, as with the `Cors` of a Function URL.
+    Those with AWS_IAM take what `credentials` have signed. `write_line` takes lines for the
+    log. With `is_slow` streams are held back as on AWS. `now` tells the time, with its zone.
     """
-    function = environments.function
-    request_id, trace_id = new_request_id(), new_trace_id()
-    headers = _platform_headers(request_id, trace_id)
-    if trusted_origin is not None:
-        headers += [("Access-Control-Allow-Origin", trusted_origin), ("Vary", "Origin")]
-        headers.append(("Access-Control-Allow-Credentials", "true"))
-        if _is_preflight(exchange):
-            exchange.respond(200, [*headers, *_preflight_headers(exchange)])
+
+    def __init__(
+        self,
+        *,
+        quirks: Quirks,
+        credentials: Credentials,
+        write_line: Callable[[str], object],
+        is_slow: bool = False,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._quirks = quirks
+        self._credentials = credentials
+        self._write_line = write_line
+        self._is_slow = is_slow
+        self._now = now
+
+    def handle(
+        self,
+        exchange: Exchange,
+        environments: Environments,
+        url: FunctionUrl,
+        *,
+        port: int,
+        trusted_origin: str | None = None,
+    ) -> None:
+        """Answer one request to `url`, whose function `environments` run.
+
+        A page of `trusted_origin` may read the answer, as with the `Cors` of a Function URL.
+        """
+        call = UrlCall(exchange, url, write_line=self._write_line, trusted_origin=trusted_origin)
+        if call.answer_preflight():
             return
-    try:
-        body = exchange.read_body(limits.BUFFERED_PAYLOAD)
-    except BodyTooLargeError:
-        # The limit is documented; what AWS says is not.
-        message = f"Request must be smaller than {limits.BUFFERED_PAYLOAD} bytes"
-        _refuse(exchange, headers, 413, "RequestEntityTooLargeException", {"Message": message})
-        return
-    event = event_from_request(
-        Request(
+        payload = self._payload(call, region=environments.function.region, port=port)
+        if payload is not None:
+            self._pass_on(call, environments, payload)
+
+    def _payload(self, call: UrlCall, *, region: str, port: int) -> bytes | None:
+        """The event, as JSON; None if the request was refused."""
+        exchange = call.exchange
+        try:
+            body = exchange.read_body(limits.BUFFERED_PAYLOAD)
+        except BodyTooLargeError:
+            _refuse_size(call, "the request's body")
+            return None
+        request = Request(
             method=exchange.method,
             path=exchange.path,
             query=exchange.query,
@@ -73,223 +98,157 @@ def handle(
             body=body,
             source_ip=exchange.client_address,
             protocol=exchange.protocol,
-        ),
-        request_id=request_id,
-        domain_name=url.domain_name,
-        port=port,
-        trace_id=trace_id,
-        at=time.time(),
-    )
-    payload = json.dumps(event, separators=(",", ":")).encode()
-    if len(payload) > limits.BUFFERED_PAYLOAD:
-        message = f"Request must be smaller than {limits.BUFFERED_PAYLOAD} bytes"
-        _refuse(exchange, headers, 413, "RequestEntityTooLargeException", {"Message": message})
-        return
-    streams = url.invoke_mode == "RESPONSE_STREAM"
-    receiver = _StreamingReceiver(exchange, headers) if streams else BufferedReceiver()
-    invocation = Invocation(
-        function,
-        payload,
-        receiver,
-        is_streaming=streams,
-        qualifier=url.qualifier,
-        request_id=request_id,
-        trace_id=trace_id,
-    )
-    try:
-        environments.invoke(invocation)
-    except TooManyRequestsError:
-        _refuse(exchange, headers, 429, "TooManyRequestsException", too_many_requests())
-        return
-    outcome = invocation.relay.wait()
-    if outcome is None or invocation.relay.caller_gone:
-        exchange.abort()
-    elif isinstance(receiver, _StreamingReceiver):
-        receiver.finish(outcome)
-    else:
-        _send(exchange, headers, _buffered_response(receiver, outcome))
+        )
+        caller = None
+        if call.url.auth_type == "AWS_IAM":
+            key = self._signer(call, request, region)
+            if key is None:
+                return None
+            caller = _identity(key)
+        event = event_from_request(
+            request,
+            request_id=call.request_id,
+            domain_name=call.url.domain_name,
+            port=port,
+            trace_id=call.trace_id,
+            at=self._now().timestamp(),
+            owner=ACCOUNT,
+            caller=caller,
+        )
+        payload = json.dumps(event, separators=(",", ":")).encode()
+        if len(payload) > limits.BUFFERED_PAYLOAD:
+            _refuse_size(call, f"the event, of {len(payload)} bytes with its body in base64,")
+            return None
+        return payload
 
-
-def _is_preflight(exchange: Exchange) -> bool:
-    asks = exchange.headers.get("access-control-request-method") is not None
-    return exchange.method == "OPTIONS" and asks
-
-
-def _preflight_headers(exchange: Exchange) -> HeaderList:
-    """Whatever the page wants to send is allowed: its origin is trusted."""
-    asked = exchange.headers
-    return [
-        ("Access-Control-Allow-Methods", asked.get("access-control-request-method") or "*"),
-        ("Access-Control-Allow-Headers", asked.get("access-control-request-headers") or "*"),
-    ]
-
-
-def _buffered_response(receiver: BufferedReceiver, outcome: Outcome) -> UrlResponse:
-    """BUFFERED mode: what one gets of a whole response."""
-    head = receiver.head
-    if outcome.ending not in (Ending.WHOLE, Ending.FAILED) or head is None:
-        return internal_server_error()
-    if head.content_type == INTEGRATION_CONTENT_TYPE:
-        decoder = PreludeDecoder()
+    def _signer(self, call: UrlCall, request: Request, region: str) -> AccessKey | None:
+        """The key that signed the request; None if it was refused."""
         try:
-            body = decoder.receive(receiver.content)
-        except RemoteProtocolError as exc:
-            _log.warning("502, because %s", exc)
-            return internal_server_error()
-        if decoder.metadata is not None:
-            # AWS applies the head and drops the body.
-            if body:
-                _log.warning(
-                    "the Function URL is BUFFERED, and the answer is a stream: AWS takes its "
-                    "head and drops its %d bytes of body; make the URL RESPONSE_STREAM, or "
-                    "answer with adapt(app, mode='buffer')",
-                    len(body),
-                )
-            return head_from_metadata(decoder.metadata)
-    if not receiver.content:
-        return UrlResponse(200, [("content-type", "application/json")])
-    if not _is_json(head) or head.says_streaming:
-        return UrlResponse(200, [("content-type", "application/octet-stream")], receiver.content)
-    return response_from_result(receiver.content)
-
-
-class _StreamingReceiver:
-    """RESPONSE_STREAM mode: decodes the prelude, then passes every chunk on."""
-
-    def __init__(self, exchange: Exchange, headers: HeaderList) -> None:
-        self._exchange = exchange
-        self._headers = headers
-        self._prelude: PreludeDecoder | None = None
-        self._result: bytearray | None = None
-        self._has_body = True
-
-    def begin(self, head: ResponseHead) -> None:
-        """Send the head now, unless a prelude or a JSON result is still to tell it."""
-        if head.content_type == INTEGRATION_CONTENT_TYPE:
-            self._prelude = PreludeDecoder()
-        elif _is_json(head) and not head.says_streaming:
-            # A plain handler's JSON: a proxy response in it decides on the head.
-            self._result = bytearray()
-        else:
-            content_type = head.content_type or "application/octet-stream"
-            self._begin(UrlResponse(200, [("content-type", content_type)]))
-
-    def body(self, data: bytes) -> None:
-        """Pass a part of the body on."""
-        if self._result is not None:
-            self._result += data
-            if len(self._result) > limits.BUFFERED_PAYLOAD:
-                whole, self._result = bytes(self._result), None
-                self._begin(UrlResponse(200, [("content-type", "application/json")]))
-                self._send(whole)
-            return
-        if self._prelude is not None and self._prelude.metadata is None:
-            try:
-                data = self._prelude.receive(data)
-            except RemoteProtocolError as exc:
-                _log.warning("502, because %s", exc)
-                self._answer_whole(internal_server_error())
-                return
-            if self._prelude.metadata is None:
-                return
-            self._begin(head_from_metadata(self._prelude.metadata))
-        self._send(data)
-
-    def finish(self, outcome: Outcome) -> None:
-        """End the answer in the way that the response has ended."""
-        if self._result is not None and outcome.ending is Ending.WHOLE:
-            self._answer_whole(streamed_response_from_result(bytes(self._result)))
-        elif not self._exchange.answered:
-            if outcome.ending in (Ending.WHOLE, Ending.FAILED) or not outcome.payload:
-                # A prelude that never became whole, or a failure that nobody has words for.
-                self._answer_whole(internal_server_error())
+            return verify(request, self._credentials, region=region, now=self._now())
+        except SignatureError as error:
+            call.say(
+                f"AWS answers 403, for the URL is AWS_IAM, and the request is not signed as it "
+                f"must be: {error.hint or error.message}"
+            )
+            if error.error_type == NOT_SIGNED:
+                # By report (2026); a request that is signed and not permitted gets more words.
+                call.refuse(403, "AccessDeniedException", {"Message": "Forbidden"})
             else:
-                # As captured for /error: a 200 whose body is the error.
-                self._answer_whole(
-                    UrlResponse(200, [("content-type", "application/json")], outcome.payload)
-                )
-        elif outcome.ending in (Ending.CUT, Ending.TIMEOUT):
-            # What AWS does here was never captured, so the truth is told: it is not whole.
-            self._exchange.abort()
-        elif self._has_body or outcome.ending is not Ending.WHOLE:
-            # Also after trailers: AWS ends such a body as if it were whole (captured).
-            self._end()
+                call.refuse(403, error.error_type, {"message": error.message})
+            return None
 
-    def _begin(self, response: UrlResponse) -> None:
-        method = self._exchange.method
-        self._has_body = response.status not in _BODILESS and method != "HEAD"
-        fields = _all_headers(self._headers, response)
-        if method == "HEAD" and response.status not in _BODILESS:
-            fields.append(("content-length", "0"))
+    def _pass_on(self, call: UrlCall, environments: Environments, payload: bytes) -> None:
+        streams = call.url.invoke_mode == "RESPONSE_STREAM"
+        receiver = self._streaming_receiver(call) if streams else BufferedReceiver()
+        invocation = Invocation(
+            environments.function,
+            payload,
+            receiver,
+            is_streaming=streams,
+            qualifier=call.url.qualifier,
+            request_id=call.request_id,
+            trace_id=call.trace_id,
+        )
         try:
-            self._exchange.begin(response.status, fields)
-        except ValueError as exc:
-            _log.warning("502, because %s", exc)
-            self._answer_whole(internal_server_error())
+            environments.invoke(invocation)
+        except TooManyRequestsError as exc:
+            call.say(f"AWS answers 429 to this: {exc}")
+            # What exactly a URL's 429 says is not known.
+            throttled = {**too_many_requests(), "Reason": exc.reason}
+            call.refuse(429, "TooManyRequestsException", throttled)
             return
-        if response.body:
-            self._send(response.body)
-        if not self._has_body:
-            # As captured for HEAD: the answer is sent before the function has finished.
-            self._exchange.end()
+        outcome = invocation.relay.wait()
+        if outcome is None or invocation.relay.caller_gone:
+            call.exchange.abort()
+        elif isinstance(receiver, StreamingReceiver):
+            receiver.finish(outcome)
+        else:
+            call.answer(self._buffered_response(call, receiver, outcome))
 
-    def _send(self, data: bytes) -> None:
-        if self._has_body and data:
-            self._exchange.send(data)
+    def _streaming_receiver(self, call: UrlCall) -> StreamingReceiver:
+        slow = Bandwidth(limits.STREAM_BURST, limits.STREAM_RATE) if self._is_slow else None
+        return StreamingReceiver(call, self._quirks, slow)
 
-    def _end(self) -> None:
-        if self._has_body:
-            self._has_body = False
-            self._exchange.end()
+    def _buffered_response(
+        self, call: UrlCall, receiver: BufferedReceiver, outcome: Outcome
+    ) -> UrlResponse:
+        """BUFFERED mode: what one gets of a whole response."""
+        head = receiver.head
+        if outcome.ending is Ending.TOO_LARGE:
+            call.say(
+                f"the response is over {limits.BUFFERED_PAYLOAD} bytes, and AWS answers 502; "
+                "make the URL RESPONSE_STREAM, which takes 200 MiB, and stream it"
+            )
+        if outcome.ending not in (Ending.WHOLE, Ending.FAILED) or head is None:
+            return internal_server_error()
+        if outcome.ending is Ending.FAILED:
+            if not self._quirks.clean_end_after_failure:
+                return internal_server_error()
+            call.say(
+                f"the response failed after its first byte ({outcome.detail}), and AWS answers "
+                "with what there was of it, as if it were whole"
+            )
+        if head.content_type == INTEGRATION_CONTENT_TYPE:
+            decoder = PreludeDecoder()
+            try:
+                body = decoder.receive(receiver.content)
+            except RemoteProtocolError as exc:
+                call.say(f"AWS answers 502 to this, because {exc}")
+                return internal_server_error()
+            if decoder.metadata is not None:
+                return self._after_prelude(call, head_from_metadata(decoder.metadata), body)
+        if not receiver.content:
+            return UrlResponse(200, [("content-type", "application/json")])
+        if not is_json(head) or head.says_streaming:
+            octets = [("content-type", "application/octet-stream")]
+            return UrlResponse(200, octets, receiver.content)
+        return response_from_result(receiver.content)
 
-    def _answer_whole(self, response: UrlResponse) -> None:
-        self._result = None
-        self._has_body = False
-        _send(self._exchange, self._headers, response)
-
-
-def _send(exchange: Exchange, headers: HeaderList, response: UrlResponse) -> None:
-    try:
-        exchange.respond(response.status, _all_headers(headers, response), response.body)
-    except ValueError as exc:
-        _log.warning("502, because %s", exc)
-        failed = internal_server_error()
-        exchange.respond(failed.status, [*headers, *failed.headers], failed.body)
-
-
-# What the front door says itself; a `content-length` of the function's is renamed on AWS.
-_OURS = {"connection", "date", "transfer-encoding", "keep-alive", "upgrade", "x-amzn-requestid"}
-
-
-def _all_headers(ours: HeaderList, response: UrlResponse) -> HeaderList:
-    """The platform's headers, then the function's; CORS is the function's if it does it."""
-    theirs = [
-        ("x-amzn-remapped-content-length" if name == "content-length" else name, value)
-        for name, value in response.headers
-    ]
-    if any(name == "access-control-allow-origin" for name, _ in theirs):
-        ours = [(name, value) for name, value in ours if not name.startswith("Access-Control-")]
-    return [*ours, *((name, value) for name, value in theirs if name not in _OURS)]
-
-
-def _refuse(
-    exchange: Exchange, headers: HeaderList, status: int, error_type: str, body: dict[str, str]
-) -> None:
-    fields = [
-        *headers,
-        ("Content-Type", "application/json"),
-        ("x-amzn-ErrorType", error_type),
-    ]
-    exchange.respond(status, fields, json.dumps(body, separators=(",", ":")).encode())
-
-
-def _platform_headers(request_id: str, trace_id: str) -> HeaderList:
-    return [
-        ("Date", formatdate(usegmt=True)),
-        ("x-amzn-RequestId", request_id),
-        ("X-Amzn-Trace-Id", trace_id),
-    ]
+    def _after_prelude(self, call: UrlCall, response: UrlResponse, body: bytes) -> UrlResponse:
+        """AWS applies the head and drops the body."""
+        if not self._quirks.stream_body_dropped:
+            response.body = response.body or body
+        elif body:
+            call.say(
+                f"the URL is BUFFERED, and the answer is a stream: AWS takes its head and drops "
+                f"its {len(body)} bytes of body; make the URL RESPONSE_STREAM, or answer with "
+                "adapt(app, mode='buffer')"
+            )
+        return response
 
 
-def _is_json(head: ResponseHead) -> bool:
-    return head.content_type.partition(";")[0].strip().lower() == "application/json"
+def refuse_unknown(exchange: Exchange, host: str, known: list[str], port: int) -> str:
+    """Answer as AWS does for a URL that does not exist; returns a line for the log."""
+    exchange.respond(
+        403,
+        [("Content-Type", "application/json"), ("x-amzn-ErrorType", "AccessDeniedException")],
+        b'{"Message":null}',
+    )
+    there = ", ".join(f"http://{domain}:{port}/" for domain in known) or "none"
+    return f"there is no Function URL at {host!r}, and AWS answers 403; there is {there}"
+
+
+def _refuse_size(call: UrlCall, what: str) -> None:
+    # The limit is documented; what AWS says is not.
+    message = f"Request must be smaller than {limits.BUFFERED_PAYLOAD} bytes"
+    call.say(f"{what} is over the 6 MB that Lambda takes, and AWS answers 413")
+    call.refuse(413, "RequestEntityTooLargeException", {"Message": message})
+
+
+def _identity(key: AccessKey) -> dict[str, Any]:
+    """Who has signed, in the event: of a user, or, with a session token, of a role."""
+    digest = b32encode(sha256(key.id.encode()).digest()).decode()[:17]
+    if key.token is None:
+        caller_id, arn = f"AIDA{digest}", f"arn:aws:iam::{ACCOUNT}:user/penstock"
+    else:
+        caller_id = f"AROA{digest}:penstock"
+        arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/penstock/penstock"
+    return {
+        "accessKey": key.id,
+        "accountId": ACCOUNT,
+        "callerId": caller_id,
+        "cognitoIdentity": None,
+        "principalOrgId": None,
+        "userArn": arn,
+        "userId": caller_id,
+    }

@@ -59,7 +59,7 @@ def head_of_stream(metadata: Mapping[str, Any]) -> Response:
         raise MalformedResponseError(
             f"its Content-Length is {', '.join(lengths)!r}, which is no number; leave it out"
         )
-    return Response(prelude.status_code, _sent(fields, keeps_length=True))
+    return Response(prelude.status_code, sent_fields(fields, keeps_length=True))
 
 
 def response_from_result(
@@ -95,9 +95,23 @@ def response_from_result(
         raise MalformedResponseError(
             f"the response has the key {unknown[0]!r}; allowed are {', '.join(_ALLOWED)}{hint}"
         )
-    response = Response(_status(result), _sent(_fields(result), keeps_length=False))
+    response = Response(_status(result), sent_fields(_fields(result), keeps_length=False))
     response.body = _body(result, accepts_binary=accepts_binary, say=say)
     return response
+
+
+def sent_fields(fields: list[tuple[str, str]], *, keeps_length: bool) -> list[tuple[str, str]]:
+    """The fields of a function, or of a backend, as the client gets them."""
+    sent = []
+    for name, value in fields:
+        key = name.lower()
+        if key in _DROPPED:
+            continue
+        is_remapped = key in _REMAPPED or (key == "content-length" and not keeps_length)
+        sent.append((f"x-amzn-Remapped-{key}" if is_remapped else name, value.strip(" \t")))
+    if not any(name.lower() == "content-type" for name, _ in sent):
+        sent.append(("Content-Type", "application/json"))
+    return sent
 
 
 def _head_alone(content: bytes, say: Callable[[str], object]) -> Response:
@@ -174,20 +188,6 @@ def _merged(single: Mapping[str, str], lists: Mapping[str, list[str]]) -> list[t
     return fields
 
 
-def _sent(fields: list[tuple[str, str]], *, keeps_length: bool) -> list[tuple[str, str]]:
-    """The function's fields as the client gets them."""
-    sent = []
-    for name, value in fields:
-        key = name.lower()
-        if key in _DROPPED:
-            continue
-        is_remapped = key in _REMAPPED or (key == "content-length" and not keeps_length)
-        sent.append((f"x-amzn-Remapped-{key}" if is_remapped else name, value.strip(" \t")))
-    if not any(name.lower() == "content-type" for name, _ in sent):
-        sent.append(("Content-Type", "application/json"))
-    return sent
-
-
 def _body(result: dict[str, Any], *, accepts_binary: bool, say: Callable[[str], object]) -> bytes:
     body = result.get("body")
     if body is None:
@@ -202,8 +202,8 @@ def _body(result: dict[str, Any], *, accepts_binary: bool, say: Callable[[str], 
     if not accepts_binary:
         say(
             "the body is in base64 and goes out so, as text: on AWS it is decoded only if the "
-            "client's Accept begins with one of the API's binaryMediaTypes, and without a "
-            "template this API has none; a STREAM integration passes bytes as they are"
+            "client's Accept begins with one of the API's binaryMediaTypes (--rest-api has none); "
+            "a STREAM integration passes bytes as they are"
         )
         return encoded
     from base64 import b64decode

@@ -189,8 +189,8 @@ def wait_for_stream(
             return None
         if now >= idle_at:
             receiver.give_up(
-                f"no byte came for {idle:g} seconds, which is what a regional API waits (an "
-                "edge-optimized one 30 seconds); send heartbeats, as penstock.sse does"
+                f"no byte came for {idle:g} seconds; an API waits for 5 minutes, an edge-optimized "
+                "one for 30 seconds; send heartbeats, as penstock.sse does"
             )
             return None
         outcome = relay.wait(min(ends_at, idle_at) - now)

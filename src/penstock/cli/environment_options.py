@@ -1,0 +1,129 @@
+"""The options of `penstock dev` that say how an environment lives."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import EmulatorError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..emulator.functions import Function
+    from ..emulator.platform_events import PlatformEvent
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add them to the command's parser."""
+    add = parser.add_argument
+    add(
+        "--max-concurrency",
+        type=int,
+        metavar="N",
+        help="give each environment up to N invocations at once, as Lambda Managed Instances do",
+    )
+    add(
+        "--reserved-concurrency",
+        type=int,
+        metavar="N",
+        help="how many invocations of the function may run at once; beyond it calls get 429",
+    )
+    add(
+        "--account-concurrency",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="how many invocations of all functions may run at once (default 1000)",
+    )
+    add(
+        "--extensions",
+        metavar="FOLDER",
+        help="start the programs in FOLDER as external extensions, as from /opt/extensions",
+    )
+    add(
+        "--freeze",
+        action="store_true",
+        help="stop an environment's processes between invocations, as Lambda does",
+    )
+    add(
+        "--snap-start",
+        action="store_true",
+        help="start an environment ahead of the first call, and restore it as SnapStart does",
+    )
+    add(
+        "--memory",
+        type=int,
+        default=128,
+        metavar="MB",
+        help="what the function has of memory (default 128); the log tells when it uses more",
+    )
+    add(
+        "--enforce-memory",
+        action="store_true",
+        help="kill what uses more memory than it has, as Lambda does",
+    )
+    add(
+        "--events",
+        metavar="FILE",
+        help="append everything that happens to FILE, as lines of JSON (-: standard error)",
+    )
+
+
+def event_writer(name: str | None) -> Callable[[PlatformEvent], None] | None:
+    """What writes events to the file that `--events` names, if it does.
+
+    Raises:
+        EmulatorError: it cannot be written.
+    """
+    if name is None:
+        return None
+    try:
+        # Open until the process ends: so are the environments whose events it takes.
+        file = sys.stderr if name == "-" else open(name, "a", encoding="utf-8")  # noqa: SIM115
+    except OSError as exc:
+        raise EmulatorError(f"--events cannot write {name}: {exc.strerror}") from exc
+    lock = threading.Lock()
+
+    def write(event: PlatformEvent) -> None:
+        with lock, contextlib.suppress(OSError, ValueError):  # nobody reads it any more
+            file.write(event.line())
+            file.flush()
+
+    return write
+
+
+def with_options(function: Function, options: argparse.Namespace) -> Function:
+    """The function with what the options say of its environments.
+
+    Raises:
+        EmulatorError: a value cannot be used.
+    """
+    if options.max_concurrency is not None and options.max_concurrency < 1:
+        raise EmulatorError(f"--max-concurrency must be at least 1, not {options.max_concurrency}")
+    for name in ("reserved_concurrency", "account_concurrency"):
+        value = getattr(options, name)
+        if value is not None and value < 0:
+            raise EmulatorError(f"--{name.replace('_', '-')} cannot be below 0, and is {value}")
+    if options.snap_start and options.max_concurrency is not None:
+        raise EmulatorError("--snap-start and --max-concurrency do not go together, as on Lambda")
+    if not 128 <= options.memory <= 10_240:
+        raise EmulatorError(f"--memory is 128 to 10240 MB, not {options.memory}")
+    folder = Path(options.extensions).resolve() if options.extensions is not None else None
+    if folder is not None and not folder.is_dir():
+        raise EmulatorError(f"--extensions: there is no folder {folder}")
+    return dataclasses.replace(
+        function,
+        max_concurrency=options.max_concurrency,
+        reserved_concurrency=options.reserved_concurrency,
+        extensions_folder=folder,
+        freezes=options.freeze,
+        snap_start=options.snap_start,
+        memory=options.memory,
+        enforces_memory=options.enforce_memory,
+    )

@@ -1,0 +1,122 @@
+"""`AWS_PROXY` integrations: a function answers, in chunks or in one piece."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .. import limits
+from ..bandwidth import Bandwidth
+from ..environments import Environments, TooManyRequestsError
+from ..invocations import Invocation
+from ..relay import BufferedReceiver, Ending, Outcome
+from ..rest_apis import Stage, function_of
+from .rest_api_answers import MalformedResponseError, response_from_result
+from .rest_api_call import Call, RefusedError, Target, failed
+from .rest_api_streaming import StreamingReceiver, wait_for_stream
+
+#: Finds a function by its name and its qualifier.
+Find = Callable[[str, str | None], Environments | None]
+
+
+def environments_of(find: Find, uri: str, stage: Stage) -> tuple[Environments, str | None]:
+    """The function that a URI means on this stage, and the qualifier.
+
+    Raises:
+        RefusedError: there is no such function.
+    """
+    name, qualifier = function_of(uri, stage)
+    environments = find(name, qualifier) if name else None
+    if environments is None:
+        called = f"{name}:{qualifier}" if qualifier else name or stage.filled_in(uri)
+        raise failed(500, f"there is no function {called}, and AWS answers 500")
+    return environments, qualifier
+
+
+def answer_with_function(
+    call: Call, target: Target, find: Find, authorizer: Mapping[str, Any] | None
+) -> None:
+    """Invoke the function of the method, and answer with its response.
+
+    Raises:
+        RefusedError: nothing was sent, API Gateway has to answer by itself.
+    """
+    exchange, integration = call.exchange, target.method.integration
+    environments, qualifier = environments_of(find, integration.uri, target.stage)
+    payload = _payload(call.event(target, call.read_body(target), authorizer))
+    receiver: StreamingReceiver | BufferedReceiver
+    if integration.streams:
+        is_slow = target.api.bandwidth
+        receiver = StreamingReceiver(
+            exchange,
+            call.headers,
+            refuse=call.refuse,
+            say=call.say,
+            bandwidth=Bandwidth(limits.API_BURST, limits.API_RATE) if is_slow else None,
+        )
+    else:
+        receiver = BufferedReceiver()
+    invocation = Invocation(
+        environments.function,
+        payload,
+        receiver,
+        is_streaming=integration.streams,
+        qualifier=qualifier,
+        trace_id=call.trace_id,
+    )
+    try:
+        environments.invoke(invocation)
+    except TooManyRequestsError as exc:
+        # 500, not 429: seen in API Gateway's execution logs.
+        raise failed(500, f"{exc}: AWS answers 500 here, where a Function URL answers 429") from exc
+    relay = invocation.relay
+    if isinstance(receiver, StreamingReceiver):
+        outcome = wait_for_stream(
+            relay, receiver, timeout=integration.timeout, idle=target.api.idle_timeout
+        )
+        if relay.caller_gone:
+            exchange.abort()
+        elif outcome is not None:
+            receiver.finish(outcome)
+        return
+    outcome = relay.wait(integration.timeout)
+    if outcome is None:
+        raise failed(
+            504,
+            "AWS answers 504, because there was no response within "
+            f"{integration.timeout:g} seconds; the function runs on; a STREAM integration may "
+            "take 15 minutes",
+        )
+    _send_whole(call, target, receiver, outcome)
+
+
+def _payload(event: dict[str, Any]) -> bytes:
+    payload = json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode(
+        "utf-8", "replace"
+    )
+    if len(payload) > limits.BUFFERED_PAYLOAD:
+        # What it says then is in users' reports only.
+        raise RefusedError(
+            413,
+            "RequestEntityTooLargeException",
+            b'{"message":"Request Too Long"}',
+            f"the event is of {len(payload)} bytes, and Lambda takes "
+            f"{limits.BUFFERED_PAYLOAD}: AWS answers 413, though an API takes 10 MB",
+        )
+    return payload
+
+
+def _send_whole(call: Call, target: Target, receiver: BufferedReceiver, outcome: Outcome) -> None:
+    """BUFFERED: the answer that the whole response makes."""
+    if outcome.ending not in (Ending.WHOLE, Ending.FAILED):
+        raise failed(502, f"AWS answers 502, because the function failed ({outcome.detail})")
+    accepted = (call.exchange.headers.get("accept") or "").partition(",")[0]
+    try:
+        response = response_from_result(
+            receiver.content, accepts_binary=target.api.is_binary(accepted), say=call.say
+        )
+        fields = [*call.headers, *response.headers]
+        call.exchange.respond(response.status, fields, response.body)
+    except (MalformedResponseError, ValueError) as exc:
+        raise failed(502, f"AWS answers 502 to this, because {exc}") from exc

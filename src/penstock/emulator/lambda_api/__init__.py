@@ -1,0 +1,1 @@
+"""The Lambda API but for calls: functions, versions, aliases, URLs, policies, layers."""

@@ -1,0 +1,93 @@
+"""Operations on the policies of functions, versions and aliases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+from ..functions import LATEST
+from ..policies import (
+    Policy,
+    PolicyError,
+    check_qualifier,
+    check_revision,
+    permission_from_request,
+)
+from .control_plane import ControlPlane
+from .errors import ApiError, not_found
+from .names import Written
+from .records import FunctionRecord, Json, new_revision
+
+
+def add_permission(plane: ControlPlane, request: Json) -> Json:
+    """`AddPermission`."""
+    written = plane.read(request)
+    with _as_api_errors():
+        permission = permission_from_request(request)
+        check_qualifier(written.qualifier)
+    record, key = _target(plane, written)
+    arn = plane.arn(record.name, key or None)
+    with _as_api_errors(), plane.change(record) as changed:
+        check_revision(request.get("RevisionId"), _revision(record, key))
+        _set_policy(changed, key, plane.policy(record, key).added(permission, arn))
+        return {"Statement": permission.statement_json(arn)}
+
+
+def get_policy(plane: ControlPlane, request: Json) -> Json:
+    """`GetPolicy`."""
+    written = plane.read(request)
+    record, key = plane.find(written.name), written.qualifier or ""
+    if record is None:
+        raise not_found("The resource you requested does not exist.")
+    with _as_api_errors():
+        document = plane.policy(record, key).document(plane.arn(record.name, key or None))
+    return {"Policy": document, "RevisionId": _revision(record, key)}
+
+
+def remove_permission(plane: ControlPlane, request: Json) -> None:
+    """`RemovePermission`."""
+    written = plane.read(request)
+    record = plane.find(written.name)
+    if record is None:
+        raise not_found(f"No policy found for: {plane.arn(written.name, written.qualifier)}")
+    key = written.qualifier or ""
+    with _as_api_errors(), plane.change(record) as changed:
+        check_revision(request.get("RevisionId"), _revision(record, key))
+        _set_policy(changed, key, plane.policy(record, key).removed(request["StatementId"]))
+
+
+def _target(plane: ControlPlane, written: Written) -> tuple[FunctionRecord, str]:
+    """What the policy is for; a policy of `$LATEST` is that of the function."""
+    key = written.qualifier or ""
+    record = plane.get(written.name)
+    if key and record.version_of(key) is None:
+        if key.isdecimal() or "$" in key:
+            raise not_found(f"Function not found: {plane.arn(record.name, key)}")
+        raise not_found(f"Cannot find alias arn: {plane.arn(record.name, key)}")
+    return record, key
+
+
+def _revision(record: FunctionRecord, key: str) -> str:
+    """The revision of what has the policy: it is the policy's, too."""
+    if key in record.aliases:
+        revision: str = record.aliases[key]["RevisionId"]
+    else:
+        revision = record.versions.get(key or LATEST, record.latest)["RevisionId"]
+    return revision
+
+
+def _set_policy(record: FunctionRecord, key: str, policy: Policy) -> None:
+    record.policies[key] = [asdict(permission) for permission in policy.permissions]
+    owner = record.aliases[key] if key in record.aliases else record.versions[key or LATEST]
+    owner["RevisionId"] = new_revision()
+
+
+@contextmanager
+def _as_api_errors() -> Iterator[None]:
+    try:
+        yield
+    except PolicyError as exc:
+        is_404 = exc.status == 404
+        body = {"Type": "User", "Message" if is_404 else "message": str(exc)}
+        raise ApiError(exc.status, exc.error_type, body) from exc

@@ -1,0 +1,142 @@
+"""What is kept of each function and layer, as values that become JSON and come from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import uuid
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, TypeAlias
+
+from ..functions import LATEST
+
+#: A `FunctionConfiguration` of the API, or another structure of it.
+Json: TypeAlias = dict[str, Any]
+
+# What differs between two looks at the same code and configuration.
+_VOLATILE = ("LastModified", "RevisionId")
+
+
+class DamagedRecordError(ValueError):
+    """What was read is no record."""
+
+
+@dataclass
+class FunctionRecord:
+    """Everything about one function.
+
+    `versions` has the configuration of `$LATEST` and of each published version, without ARN
+    and state; `published_from` tells of which state of `$LATEST` a version was made. Under a
+    qualifier, which is "" for the function itself, stand URLs, the permissions of policies, and
+    what is said of event invokes.
+    """
+
+    name: str
+    versions: dict[str, Json]
+    published_from: dict[str, str] = field(default_factory=dict)
+    next_version: int = 1
+    aliases: dict[str, Json] = field(default_factory=dict)
+    urls: dict[str, Json] = field(default_factory=dict)
+    policies: dict[str, list[Json]] = field(default_factory=dict)
+    event_invoke_configs: dict[str, Json] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    reserved_concurrency: int | None = None
+
+    @property
+    def latest(self) -> Json:
+        """The configuration of `$LATEST`."""
+        return self.versions[LATEST]
+
+    def version_of(self, qualifier: str) -> str | None:
+        """The version that a qualifier leads to; None if to none."""
+        if qualifier in self.aliases:
+            qualifier = self.aliases[qualifier]["FunctionVersion"]
+        return qualifier if qualifier in self.versions else None
+
+    def touch(self, version: str = LATEST) -> None:
+        """This version has changed: a new revision, now."""
+        self.versions[version]["RevisionId"] = new_revision()
+        self.versions[version]["LastModified"] = timestamp()
+
+    def fingerprint(self) -> str:
+        """Tells one code and configuration of `$LATEST` from another."""
+        kept = {key: value for key, value in self.latest.items() if key not in _VOLATILE}
+        return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass
+class LayerRecord:
+    """Everything about one layer. Its versions' numbers are strings, as JSON's keys are."""
+
+    name: str
+    versions: dict[str, Json] = field(default_factory=dict)
+    next_version: int = 1
+
+
+Record: TypeAlias = FunctionRecord | LayerRecord
+
+
+def to_json(record: Record) -> bytes:
+    """A record as it is kept."""
+    return json.dumps(asdict(record), indent=1).encode()
+
+
+def function_from_json(data: bytes) -> FunctionRecord:
+    """The record that `to_json` wrote.
+
+    Raises:
+        DamagedRecordError: it did not.
+    """
+    record = FunctionRecord(**_members(data, FunctionRecord))
+    needed = ("CodeSha256", "Runtime", "RevisionId", "Version", "Timeout", "MemorySize")
+    for version, configuration in {LATEST: None, **record.versions}.items():
+        if not isinstance(configuration, dict) or any(key not in configuration for key in needed):
+            raise DamagedRecordError(f"the configuration of version {version} is not whole")
+    return record
+
+
+def layer_from_json(data: bytes) -> LayerRecord:
+    """The record that `to_json` wrote.
+
+    Raises:
+        DamagedRecordError: it did not.
+    """
+    record = LayerRecord(**_members(data, LayerRecord))
+    for number, version in record.versions.items():
+        if not isinstance(version, dict) or "CodeSha256" not in version:
+            raise DamagedRecordError(f"version {number} is not whole")
+    return record
+
+
+def _members(data: bytes, kind: type) -> Json:
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as exc:
+        raise DamagedRecordError(f"it is no JSON: {exc}") from exc
+    known = {each.name: each for each in fields(kind)}
+    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+        raise DamagedRecordError("it is no JSON object with a name")
+    odd = value.keys() - known.keys()
+    if odd:
+        raise DamagedRecordError(f"it has {', '.join(sorted(odd))}, which nobody knows")
+    if not isinstance(value.get("versions"), dict):
+        raise DamagedRecordError("it has no versions")
+    for name, each in known.items():
+        expected = "dict" if str(each.type).startswith("dict") else None
+        if expected and name in value and not isinstance(value[name], dict):
+            raise DamagedRecordError(f"{name} is no JSON object")
+    return value
+
+
+def new_revision() -> str:
+    """A new `RevisionId`."""
+    return str(uuid.uuid4())
+
+
+def timestamp() -> str:
+    """Now, as in `LastModified`."""
+    now = time.time()
+    return (
+        f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now * 1000) % 1000:03}+0000"
+    )

@@ -1,0 +1,341 @@
+"""Where functions, layers and their code are kept: in memory, or in a folder.
+
+A folder survives a kill at any moment. What is written gets another name first, reaches the
+disk, and is then renamed, so that a half-written thing is never seen; what a killed emulator
+has left is swept at the next start. One emulator at a time may use a folder.
+
+    lock                          held by the emulator, with its process id
+    functions/NAME/record.json    configuration, versions, aliases: everything that is said of it
+    layers/NAME/record.json
+    code/SHA256.zip               as uploaded; functions and layers alike
+    roots/SHA256[-LAYERS]/        unpacked: var/task, and opt with the layers; made from the zips
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import secrets
+import shutil
+import tempfile
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from ...errors import EmulatorError
+from . import zip_files
+from .records import (
+    DamagedRecordError,
+    FunctionRecord,
+    LayerRecord,
+    Record,
+    function_from_json,
+    layer_from_json,
+    to_json,
+)
+
+_AnyRecord = TypeVar("_AnyRecord", FunctionRecord, LayerRecord)
+
+_HALF_DONE = ".half-"
+_TEMPORARY = "penstock-lambda-"
+_UNLOCKED = "new-penstock-lambda-"
+
+
+class Store:
+    """Functions and layers by name, and the zip files of both.
+
+    `folder` is made if it is not there; without one, everything is gone at `close`. What is
+    told `say` is for the log. Not for several threads at once.
+
+    Raises:
+        EmulatorError: the folder cannot be used, or another emulator uses it.
+    """
+
+    def __init__(self, folder: Path | None, say: Callable[[str], object]) -> None:
+        self.functions: dict[str, FunctionRecord] = {}
+        self.layers: dict[str, LayerRecord] = {}
+        #: Records that could not be read, by the name of their folder.
+        self.damaged: dict[str, Path] = {}
+        # Functions that are served from their source are not kept.
+        self._held: set[str] = set()
+        self._is_kept = folder is not None
+        self._say = say
+        self._folder = folder
+        self._lock: int | None = None
+        if folder is not None:
+            try:
+                # Variables of functions may be secret.
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._lock = _locked(folder)
+                self._make_folders()
+            except OSError as exc:
+                raise EmulatorError(f"cannot keep state in {folder}: {exc}") from exc
+            self.functions = self._load("functions", function_from_json)
+            self.layers = self._load("layers", layer_from_json)
+
+    def hold(self, record: FunctionRecord) -> None:
+        """Have a record that is never kept: of a function that is served from its source.
+
+        Raises:
+            EmulatorError: a kept one has its name.
+        """
+        if record.name in self.functions:
+            raise EmulatorError(
+                f"{self._folder} has a function {record.name!r} already; "
+                "give the other one another name with --function"
+            )
+        self._held.add(record.name)
+        self.functions[record.name] = record
+
+    def is_held(self, name: str) -> bool:
+        """Whether the function is served from its source."""
+        return name in self._held
+
+    def save(self, record: Record) -> None:
+        """Keep a record, in place of the one with its name.
+
+        Raises:
+            EmulatorError: it cannot be written; nothing has changed.
+        """
+        if self._is_kept and record.name not in self._held:
+            path = self._record_path(record)
+            try:
+                path.parent.mkdir(exist_ok=True)
+                _write(path, to_json(record))
+            except OSError as exc:
+                raise EmulatorError(f"cannot write {path}: {exc}") from exc
+        if isinstance(record, FunctionRecord):
+            self.functions[record.name] = record
+        else:
+            self.layers[record.name] = record
+
+    def remove(self, record: FunctionRecord) -> None:
+        """Forget a function; harmless if there is none."""
+        if self._is_kept:
+            folder = self._record_path(record).parent
+            gone = folder.with_name(_half_done())
+            with contextlib.suppress(FileNotFoundError):
+                folder.rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)
+        self.functions.pop(record.name, None)
+
+    def leave_out(self, record: FunctionRecord, why: Exception) -> None:
+        """Have the function no more: what was read of it turned out to make no sense."""
+        del self.functions[record.name]
+        self._leave_out(self._record_path(record), why)
+
+    def _leave_out(self, path: Path, why: Exception) -> None:
+        self.damaged[path.parent.name] = path
+        is_told = isinstance(why, OSError | DamagedRecordError)
+        self._say(
+            f"cannot read {path}: {str(why) if is_told else repr(why)}; what it is about is left "
+            "out. Mend the file, or delete its folder"
+        )
+
+    def damaged_record(self, name: str) -> Path | None:
+        """The file that has, or had, the record of the function, if it cannot be read."""
+        return self.damaged.get(_folder_name(name))
+
+    def add_zip(self, data: bytes) -> str:
+        """Keep a zip file; returns its `CodeSha256`.
+
+        Raises:
+            EmulatorError: it cannot be written.
+        """
+        digest = hashlib.sha256(data).digest()
+        path = self._files / "code" / f"{digest.hex()}.zip"
+        try:
+            if not path.exists():
+                _write(path, data)
+        except OSError as exc:
+            raise EmulatorError(f"cannot write {path}: {exc}") from exc
+        return b64encode(digest).decode()
+
+    def zip_path(self, code_sha256: str) -> Path:
+        """Where the zip file with this `CodeSha256` is."""
+        return self._files / "code" / f"{_hex(code_sha256)}.zip"
+
+    def root(self, code_sha256: str, layers: Sequence[str] = ()) -> Path:
+        """The folder with this code as `var/task`, and these layers, later over earlier, as `opt`.
+
+        Raises:
+            ApiError: they are too large together, or damaged.
+            EmulatorError: the folder cannot be made.
+        """
+        path = self._files / "roots" / _root_name(code_sha256, layers)
+        half = path.with_name(_half_done())
+        try:
+            if path.exists():
+                return path
+            room = zip_files.UNZIPPED
+            for inside, codes in (("var/task", [code_sha256]), ("opt", layers)):
+                (half / inside).mkdir(parents=True)
+                for code in codes:
+                    with self.zip_path(code).open("rb") as data:
+                        room -= zip_files.unpack(data, half / inside, room=room)
+                zip_files.make_read_only(half / inside)
+            half.rename(path)
+        except OSError as exc:
+            raise EmulatorError(f"cannot unpack to {path}: {exc}") from exc
+        finally:
+            zip_files.remove_tree(half)
+        return path
+
+    def sweep(self, in_use: Collection[Path]) -> None:
+        """Delete zip files that nothing has any more, and roots that are not `in_use`."""
+        if self._folder is None:
+            return
+        records: list[Record] = [*self.functions.values(), *self.layers.values()]
+        codes = {
+            _hex(version["CodeSha256"])
+            for record in records
+            for version in record.versions.values()
+            if version["CodeSha256"]
+        }
+        if not self.damaged:
+            for path in (self._folder / "code").glob("*.zip"):
+                if path.stem not in codes:
+                    path.unlink(missing_ok=True)
+        for path in (self._folder / "roots").iterdir():
+            if path not in in_use:
+                zip_files.remove_tree(path)
+
+    def close(self) -> None:
+        """Let go of the folder; one that was only for this run is deleted."""
+        folder, self._folder = self._folder, None
+        if folder is not None and not self._is_kept:
+            zip_files.remove_tree(folder)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    @property
+    def _files(self) -> Path:
+        """The folder of this run; made when it is first needed."""
+        if self._folder is None:
+            _sweep_temporary()
+            new = Path(tempfile.mkdtemp(prefix=_UNLOCKED)).resolve()
+            self._lock = _locked(new)
+            # Only now may others look whether its owner is still there.
+            self._folder = new.rename(new.with_name(_TEMPORARY + new.name.removeprefix(_UNLOCKED)))
+            self._make_folders()
+        return self._folder
+
+    def _make_folders(self) -> None:
+        assert self._folder is not None
+        for name in ("functions", "layers", "code", "roots"):
+            folder = self._folder / name
+            folder.mkdir(exist_ok=True)
+            for path in folder.glob(f"{_HALF_DONE}*"):
+                _remove(path)
+            for path in folder.glob(f"*/{_HALF_DONE}*"):
+                _remove(path)
+
+    def _record_path(self, record: Record) -> Path:
+        kind = "functions" if isinstance(record, FunctionRecord) else "layers"
+        return self._files / kind / _folder_name(record.name) / "record.json"
+
+    def _load(self, kind: str, read: Callable[[bytes], _AnyRecord]) -> dict[str, _AnyRecord]:
+        found: dict[str, _AnyRecord] = {}
+        for folder in sorted((self._files / kind).iterdir()):
+            path = folder / "record.json"
+            try:
+                record = read(path.read_bytes())
+                self._check_codes(record)
+            except FileNotFoundError:
+                # Killed between the folder and its record: nobody was told that it is there.
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+                continue
+            except (OSError, DamagedRecordError, TypeError) as exc:
+                self._leave_out(path, exc)
+                continue
+            found[record.name] = record
+        return found
+
+    def _check_codes(self, record: Record) -> None:
+        for number, version in record.versions.items():
+            path = self.zip_path(version["CodeSha256"])
+            if not path.is_file():
+                raise DamagedRecordError(f"the code of version {number} is gone: {path}")
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file so that at any moment it is there whole, as it was or as it is."""
+    half = path.with_name(_half_done())
+    try:
+        with half.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        half.replace(path)
+    except BaseException:
+        half.unlink(missing_ok=True)
+        raise
+    for folder in (path.parent, path.parent.parent):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _locked(folder: Path) -> int:
+    """Hold the folder's lock; returns its descriptor."""
+    path = folder / "lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pid = os.read(descriptor, 20).decode("ascii", "replace").strip() or "unknown"
+        os.close(descriptor)
+        raise EmulatorError(
+            f"the folder {folder} is in use by another emulator, process {pid}; "
+            "stop it, or give this one another folder"
+        ) from None
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"{os.getpid()}\n".encode())
+    return descriptor
+
+
+def _sweep_temporary() -> None:
+    """Delete what emulators have left that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_TEMPORARY}*"):
+        try:
+            lock = _locked(folder)
+        except (OSError, EmulatorError):
+            continue
+        zip_files.remove_tree(folder)
+        os.close(lock)
+
+
+def _root_name(code_sha256: str, layers: Sequence[str]) -> str:
+    if not layers:
+        return _hex(code_sha256)
+    together = hashlib.sha256(" ".join(layers).encode()).hexdigest()
+    return f"{_hex(code_sha256)}-{together[:16]}"
+
+
+def _folder_name(name: str) -> str:
+    """A folder for the name, also where `App` and `app` are the same file."""
+    if name == name.lower():
+        return name
+    return f"{name}.{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _half_done() -> str:
+    return f"{_HALF_DONE}{secrets.token_hex(8)}"
+
+
+def _hex(code_sha256: str) -> str:
+    return b64decode(code_sha256).hex()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        zip_files.remove_tree(path)
+    else:
+        path.unlink(missing_ok=True)

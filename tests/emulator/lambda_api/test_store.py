@@ -1,0 +1,234 @@
+"""The folder that functions are kept in: whole things only, one emulator at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from penstock.emulator.lambda_api import store as store_module
+from penstock.emulator.lambda_api.control_plane import new_configuration
+from penstock.emulator.lambda_api.records import FunctionRecord, LayerRecord
+from penstock.emulator.lambda_api.store import Store
+from penstock.errors import EmulatorError
+
+from .conftest import zipped
+
+
+def record(store: Store, name: str = "app", data: bytes | None = None) -> FunctionRecord:
+    configuration = new_configuration(name, "app.handler", "python3.11")
+    configuration["CodeSha256"] = store.add_zip(data or zipped())
+    return FunctionRecord(name, {"$LATEST": configuration})
+
+
+class Opened:
+    """Stores of one folder, one after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.log: list[str] = []
+        self.store = Store(folder, self.log.append)
+
+    def again(self) -> Store:
+        self.store.close()
+        self.store = Store(self.folder, self.log.append)
+        return self.store
+
+
+@pytest.fixture
+def opened(tmp_path):
+    opened = Opened(tmp_path / "state")
+    yield opened
+    opened.store.close()
+
+
+def test_what_is_saved_is_there_again(opened):
+    saved = record(opened.store)
+    saved.aliases["live"] = {"Name": "live", "FunctionVersion": "$LATEST"}
+    saved.reserved_concurrency = 3
+    opened.store.save(saved)
+    layer = LayerRecord("lib", {"1": {"CodeSha256": saved.latest["CodeSha256"]}}, 2)
+    opened.store.save(layer)
+    again = opened.again()
+    assert again.functions == {"app": saved}
+    assert again.layers == {"lib": layer}
+
+
+def test_names_that_differ_in_case_only_are_two(opened):
+    for name in ("app", "App", "APP"):
+        opened.store.save(record(opened.store, name))
+    folders = [path.name for path in (opened.folder / "functions").iterdir()]
+    assert len({name.lower() for name in folders}) == 3
+    assert sorted(opened.again().functions) == ["APP", "App", "app"]
+
+
+def test_a_removed_one_is_gone(opened):
+    saved = record(opened.store)
+    opened.store.save(saved)
+    opened.store.remove(saved)
+    opened.store.remove(saved)
+    assert opened.again().functions == {}
+    assert list((opened.folder / "functions").iterdir()) == []
+
+
+def test_a_folder_is_for_one_emulator_at_a_time(opened):
+    with pytest.raises(EmulatorError, match=f"in use by another emulator, process {os.getpid()};"):
+        Store(opened.folder, print)
+    opened.again()
+
+
+def test_the_lock_ends_with_the_process_that_has_it(tmp_path):
+    program = (
+        "import os, sys; from pathlib import Path; "
+        "from penstock.emulator.lambda_api.store import Store; "
+        "Store(Path(sys.argv[1]), print); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", program, tmp_path], check=False)
+    Store(tmp_path, print).close()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "it is no JSON"),
+        (b'{"name": "app", "versions"', "it is no JSON"),
+        (b"[]", "it is no JSON object with a name"),
+        (b'{"name": "app"}', "it has no versions"),
+        (b'{"name": "app", "versions": {}}', "the configuration of version $LATEST is not whole"),
+        (b'{"name": "app", "versions": {}, "x": 1}', "it has x, which nobody knows"),
+    ],
+)
+def test_a_damaged_record_is_named_and_the_others_are_loaded(content, why, opened):
+    for name in ("app", "other"):
+        opened.store.save(record(opened.store, name, zipped({"app.py": name})))
+    path = opened.folder / "functions/app/record.json"
+    path.write_bytes(content)
+    again = opened.again()
+    assert list(again.functions) == ["other"]
+    assert again.damaged_record("app") == path
+    (line,) = opened.log
+    assert line.startswith(f"cannot read {path}: ")
+    assert why in line
+    # Its code may be of use when it is mended.
+    again.sweep(())
+    assert len(list((opened.folder / "code").iterdir())) == 2
+
+
+def test_a_record_whose_code_is_gone_is_damaged(opened):
+    opened.store.save(record(opened.store))
+    for path in (opened.folder / "code").iterdir():
+        path.unlink()
+    assert opened.again().functions == {}
+    assert "the code of version $LATEST is gone" in opened.log[0]
+
+
+# What a kill leaves at each place where a thing is written and renamed.
+def test_what_a_kill_leaves_is_swept_and_never_seen(opened):
+    saved = record(opened.store)
+    opened.store.save(saved)
+    root = opened.store.root(saved.latest["CodeSha256"])
+    for name in ("functions/.half-1", "functions/app/.half-2", "code/.half-3"):
+        (opened.folder / name).write_bytes(b"half of something")
+    for name in ("functions/.half-4", "functions/new", "roots/.half-5/var/task/lib"):
+        (opened.folder / name).mkdir(parents=True)
+    (opened.folder / "roots/.half-5/var/task").chmod(0o555)
+    assert list(opened.again().functions) == ["app"]
+    left = {str(path.relative_to(opened.folder)) for path in opened.folder.glob("*/*")}
+    assert left == {
+        "functions/app",
+        f"code/{root.name}.zip",
+        f"roots/{root.name}",
+    }
+
+
+def test_a_record_is_at_each_moment_the_old_or_the_new_one(opened, monkeypatch):
+    saved = record(opened.store)
+    opened.store.save(saved)
+    path = opened.folder / "functions/app/record.json"
+    before = path.read_bytes()
+    seen = []
+
+    def fsync(descriptor):
+        seen.append(path.read_bytes())
+
+    monkeypatch.setattr(store_module.os, "fsync", fsync)
+    saved.tags["a"] = "b"
+    opened.store.save(saved)
+    after = path.read_bytes()
+    assert json.loads(after)["tags"] == {"a": "b"}
+    # The file reaches the disk before its name is given to it, the names after.
+    assert seen == [before, after, after]
+
+
+def test_what_cannot_be_written_is_an_error_and_changes_nothing(opened, monkeypatch):
+    saved = record(opened.store)
+    opened.store.save(saved)
+
+    def fsync(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(store_module.os, "fsync", fsync)
+    changed = record(opened.store)
+    changed.tags["a"] = "b"
+    with pytest.raises(EmulatorError, match="No space left on device"):
+        opened.store.save(changed)
+    monkeypatch.undo()
+    assert opened.again().functions == {"app": saved}
+
+
+def test_code_is_unpacked_once_and_read_only(opened):
+    store = opened.store
+    sha = store.add_zip(zipped({"app.py": "1", "bootstrap": "#!"}, mode=0o755))
+    root = store.root(sha)
+    assert (root / "var/task/app.py").read_text() == "1"
+    assert os.access(root / "var/task/bootstrap", os.X_OK)
+    assert not (root / "var/task").stat().st_mode & 0o222
+    assert store.root(sha) == root
+
+
+def test_layers_are_one_folder_later_over_earlier(opened):
+    store = opened.store
+    code = store.add_zip(zipped())
+    one = store.add_zip(zipped({"python/a.py": "1", "python/b.py": "1"}))
+    two = store.add_zip(zipped({"python/b.py": "2"}))
+    python = store.root(code, [one, two]) / "opt/python"
+    assert [(python / name).read_text() for name in ("a.py", "b.py")] == ["1", "2"]
+    assert store.root(code, [two, one]) != store.root(code, [one, two])
+
+
+def test_what_nothing_has_any_more_is_swept_but_for_what_is_in_use(opened):
+    store = opened.store
+    used, unused = (record(store, name, zipped({"app.py": name})) for name in ("used", "unused"))
+    store.save(used)
+    roots = [store.root(each.latest["CodeSha256"]) for each in (used, unused)]
+    store.sweep({roots[1]})
+    assert [path.exists() for path in roots] == [False, True]
+    zips = [store.zip_path(each.latest["CodeSha256"]).exists() for each in (used, unused)]
+    assert zips == [True, False]
+
+
+def test_in_memory_it_has_files_only_when_it_needs_them_and_leaves_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(store_module.tempfile, "tempdir", str(tmp_path))
+    left = tmp_path / "penstock-lambda-left"
+    (left / "code").mkdir(parents=True)
+    (left / "lock").write_text("1")
+    store = Store(None, print)
+    assert list(tmp_path.iterdir()) == [left]
+    saved = record(store)
+    store.save(saved)
+    assert store.root(saved.latest["CodeSha256"]).is_dir()
+    # That of an emulator that was killed is gone.
+    assert not left.exists()
+    store.close()
+    store.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EmulatorError, match="cannot keep state in"):
+        Store(tmp_path / "file", print)

@@ -1,0 +1,82 @@
+"""Nothing of an environment outlives it, whichever of its processes is killed first."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from penstock.emulator import guardian
+from tests.tools import PATIENCE, is_running, wait_for
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are read from /proc")
+
+LONER = ("sh", "-c", "setsid sleep 600 & echo $!; wait")
+
+
+def test_an_emulator_that_is_gone_before_it_hears_of_the_process_leaves_none():
+    control, ours = os.pipe()
+    theirs, report = os.pipe()
+    os.close(ours)
+    os.close(theirs)
+    command = [sys.executable, "-I", "-S", guardian.__file__, str(control), str(report), *LONER]
+    with subprocess.Popen(
+        command,
+        pass_fds=(control, report),
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PENSTOCK_ENVIRONMENT": "token of this test"},
+        start_new_session=True,
+    ) as started:
+        os.close(control)
+        os.close(report)
+        output, _ = started.communicate(timeout=PATIENCE)
+    assert started.returncode == -signal.SIGKILL
+    assert all(not is_running(int(pid)) for pid in output.split())
+
+
+def test_what_has_the_mark_is_killed_however_it_was_started():
+    environment = {**os.environ, "PENSTOCK_ENVIRONMENT": "another token"}
+    # A process that becomes another again and again has no variables now and then.
+    becoming = "exec sh -c 'exec sh -c \"exec sleep 600\"'"
+    started = [
+        subprocess.Popen(["sh", "-c", becoming], env=environment, start_new_session=True)
+        for _ in range(20)
+    ]
+    guardian.kill_marked("another token")
+    assert [process.wait(PATIENCE) for process in started] == [-signal.SIGKILL] * 20
+
+
+def test_what_has_another_mark_lives_on():
+    environment = {**os.environ, "PENSTOCK_ENVIRONMENT": "a third token and more"}
+    with subprocess.Popen(["sleep", "600"], env=environment) as started:
+        wait_for(lambda: b"third" in environ_of(started.pid), "its variables")
+        guardian.kill_marked("a third token")
+        assert started.poll() is None
+        started.kill()
+
+
+def environ_of(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/environ").read_bytes()
+
+
+def test_a_guardian_that_is_killed_takes_what_it_has_guarded_along(serve):
+    function = serve(
+        """
+        import subprocess
+
+        loner = subprocess.Popen(["sleep", "600"], start_new_session=True)
+
+        def handler(event, context):
+            return [os.getppid(), os.getpid(), loner.pid]
+        """
+    )
+    pids = httpx.get(function.url, timeout=PATIENCE).json()
+    os.kill(pids[0], signal.SIGKILL)
+    wait_for(lambda: not any(map(is_running, pids)), "the end of them all")
+    again = httpx.get(function.url, timeout=PATIENCE).json()
+    assert not {*again} & {*pids}

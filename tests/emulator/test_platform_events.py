@@ -1,0 +1,98 @@
+"""Events as AWS's Telemetry API has them, and how the log tells of them."""
+
+from __future__ import annotations
+
+import json
+
+from penstock.emulator.platform_events import (
+    PlatformEvent,
+    PlatformEvents,
+    json_of,
+    milliseconds,
+    text_of,
+    timestamp,
+)
+
+
+def event(kind: str, record: object) -> PlatformEvent:
+    return PlatformEvent(kind, record, "app", "0123", 1_700_000_000.25)
+
+
+REPORT = {
+    "requestId": "id",
+    "status": "success",
+    "spans": [{"name": "responseLatency", "start": "...", "durationMs": 1.09}],
+    "metrics": {
+        "durationMs": 153.54,
+        "billedDurationMs": 154,
+        "memorySizeMB": 128,
+        "maxMemoryUsedMB": 77,
+        "initDurationMs": 81.5,
+    },
+}
+
+
+def test_end_and_report():
+    assert text_of(event("platform.report", REPORT)) == (
+        "END RequestId: id\n"
+        "REPORT RequestId: id\tDuration: 153.54 ms\tBilled Duration: 154 ms\t"
+        "Memory Size: 128 MB\tMax Memory Used: 77 MB\tInit Duration: 81.50 ms\t"
+        "First Byte: 1.09 ms\t\n"
+    )
+    failed = {**REPORT, "status": "failure", "spans": []}
+    assert text_of(event("platform.report", failed)).endswith("81.50 ms\tStatus: error\t\n")
+
+
+def test_a_start_that_went_well_has_no_line_of_its_own():
+    record = {
+        "phase": "init",
+        "status": "success",
+        "metrics": {"durationMs": 10008.94},
+        "initializationType": "on-demand",
+    }
+    assert text_of(event("platform.initReport", record)) is None
+    assert text_of(event("platform.initReport", {**record, "status": "timeout"})) == (
+        "INIT_REPORT Init Duration: 10008.94 ms\tPhase: init\tStatus: timeout\n"
+    )
+
+
+def test_the_json_of_a_log_is_the_event():
+    line = json_of(event("platform.report", REPORT))
+    assert json.loads(line) == {
+        "time": "2023-11-14T22:13:20.250Z",
+        "type": "platform.report",
+        "record": REPORT,
+    }
+    assert json_of(event("platform.runtimeDone", REPORT)) is None
+    assert json_of(event("platform.runtimeDone", {**REPORT, "status": "error"})) is not None
+    assert json_of(event("function", "a line")) is None
+
+
+def test_our_own_fields_stand_beside_aws_s():
+    assert json.loads(event("function", "a line").line()) == {
+        "time": "2023-11-14T22:13:20.250Z",
+        "type": "function",
+        "record": "a line",
+        "function": "app",
+        "environment": "0123",
+    }
+
+
+def test_a_listener_hears_until_it_does_not_want_to(caplog):
+    events, heard = PlatformEvents(), []
+    assert not events.is_heard
+    stop_failing = events.subscribe(lambda event: 1 / 0)
+    stop = events.subscribe(heard.append)
+    first, second = event("function", "1"), event("function", "2")
+    events.send(first)
+    assert "a listener failed" in caplog.text
+    stop()
+    events.send(second)
+    assert heard == [first]
+    stop_failing()
+    assert not events.is_heard
+
+
+def test_times():
+    assert timestamp(0.9999) == "1970-01-01T00:00:00.999Z"
+    assert milliseconds(0.0123456) == 12.345

@@ -1,0 +1,103 @@
+"""What an emulator tells its listeners, from the start of an environment to its end."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import pytest
+
+from tests.tools import wait_for
+
+
+def types(events) -> list[str]:
+    return [event.type.removeprefix("platform.") for event in events]
+
+
+def test_from_the_start_to_the_end(serve):
+    function = serve(
+        """
+        print("loaded")
+
+        @streamify_response
+        def handler(event, response_stream, context):
+            print("called")
+            response_stream.write(b"x" * 1000)
+            response_stream.write(b"y" * 234)
+        """
+    )
+    events = []
+    function.emulator.subscribe(events.append)
+    httpx.get(function.url)
+    function.wait_for_log("REPORT")
+    function.emulator.stop()
+    assert types(events) == [
+        *["initStart", "function", "initRuntimeDone", "initReport"],
+        *["start", "function", "runtimeDone", "report", "penstock.environmentEnd"],
+    ]
+    assert [event.record for event in events if event.type == "function"] == ["loaded", "called"]
+    assert {event.function for event in events} == {"app"}
+    assert len({event.environment for event in events}) == 1
+    found = {event.type: event.record for event in events}
+    assert found["platform.initStart"]["initializationType"] == "on-demand"
+    assert found["platform.initReport"]["status"] == "success"
+    done, report = found["platform.runtimeDone"], found["platform.report"]
+    assert done["metrics"]["producedBytes"] == 1234
+    names = ["responseLatency", "responseDuration", "runtimeOverhead"]
+    assert [span["name"] for span in done["spans"]] == names
+    assert done["requestId"] == report["requestId"]
+    assert (
+        report["metrics"]["initDurationMs"] == found["platform.initReport"]["metrics"]["durationMs"]
+    )
+    assert report["status"] == "success"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "error_type"),
+    [
+        ("raise ValueError('no')", "error", "ValueError"),
+        ("os._exit(3)", "failure", "Runtime.ExitError"),
+        ("time.sleep(60)", "timeout", "Sandbox.Timedout"),
+    ],
+)
+def test_a_failure_says_of_which_kind_it_is(serve, body, status, error_type):
+    function = serve(f"def handler(event, context): {body}", timeout=1)
+    events = []
+    function.emulator.subscribe(events.append)
+    httpx.get(function.url, timeout=30)
+    function.wait_for_log("REPORT")
+    for event in events:
+        if event.type in ("platform.runtimeDone", "platform.report"):
+            assert (event.record["status"], event.record["errorType"]) == (status, error_type)
+
+
+@pytest.mark.parametrize(
+    ("source", "error_type"),
+    [
+        ("import nothing_of_the_sort", "Runtime.ImportModuleError"),
+        ("os._exit(5)", "Runtime.ExitError"),
+    ],
+)
+def test_a_start_that_fails(serve, source, error_type):
+    function = serve(source)
+    events = []
+    function.emulator.subscribe(events.append)
+    httpx.get(function.url)
+    function.wait_for_log(f"Phase: init\tStatus: error\tError Type: {error_type}")
+    wait_for(lambda: "report" in types(events), "the report")
+    assert types(events)[0] == "initStart"
+    assert types(events).count("initReport") == 1
+
+
+def test_a_log_in_json_has_the_events(serve):
+    function = serve(
+        "def handler(event, context): print('said')",
+        environment={"AWS_LAMBDA_LOG_FORMAT": "JSON"},
+    )
+    httpx.get(function.url)
+    function.wait_for_log('"platform.report"')
+    lines = [json.loads(line) for line in function.log.splitlines() if line.startswith("{")]
+    assert [line["type"] for line in lines if "type" in line] == [
+        *["platform.initStart", "platform.start", "platform.report"]
+    ]
+    assert "REPORT" not in function.log

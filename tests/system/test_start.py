@@ -1,0 +1,198 @@
+"""How environments start: too slowly, twice, ahead of the call; and what they use."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from penstock.emulator import accounting, limits
+from tests.tools import is_running, wait_for
+
+from .test_freeze import is_stopped, linux
+
+AWS_CLIENT = (sys.executable, "-m", "awslambdaric", "app.handler")
+
+
+def test_a_start_that_takes_too_long_is_made_again_in_the_time_of_the_invocation(
+    serve, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(limits, "INIT", 1.0)
+    function = serve(
+        f"""
+        try:
+            os.mkdir({str(tmp_path / "started")!r})
+            time.sleep(600)
+        except FileExistsError:
+            pass
+
+        def handler(event, context): return context.get_remaining_time_in_millis()
+        """,
+        timeout=20,
+        max_environments=1,
+    )
+    left = httpx.get(function.url, timeout=30).json()
+    assert left < 20_000
+    log = function.wait_for_log("REPORT RequestId")
+    assert re.search(
+        r"INIT_REPORT Init Duration: 1\d\d\d\.\d\d ms\tPhase: init\tStatus: timeout", log
+    )
+    assert "app was not ready after 1 seconds" in log
+    assert "Init Duration" not in log.partition("REPORT RequestId")[2]
+    assert log.count("START") == 1
+
+
+def test_a_second_start_that_takes_too_long_is_a_timeout(serve, monkeypatch):
+    monkeypatch.setattr(limits, "INIT", 0.5)
+    function = serve("time.sleep(600)", timeout=1)
+    error = httpx.get(function.url, timeout=30).json()
+    assert error["errorType"] == "Sandbox.Timedout"
+    assert "Task timed out after 1.00 seconds" in error["errorMessage"]
+    function.wait_for_log("REPORT RequestId")
+    for phase in ("init", "invoke"):
+        assert f"Phase: {phase}\tStatus: timeout\n" in function.log
+    assert "Task timed out after 1.00 seconds" in function.log
+    assert "Status: timeout\t\n" in function.log
+    wait_for(lambda: not function.emulator.environment_pids, "the end of the environments")
+
+
+SNAPSHOT = """
+from snapshot_restore_py import register_after_restore, register_before_snapshot
+
+hooks = []
+register_before_snapshot(lambda: hooks.append("before"))
+register_after_restore(lambda: hooks.append("after"))
+print("LOADED", os.getpid(), flush=True)
+
+def handler(event, context):
+    return [os.getpid(), hooks, os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]]
+"""
+
+
+@linux
+@pytest.mark.parametrize("command", [None, AWS_CLIENT], ids=["penstock", "awslambdaric"])
+def test_a_snapshot_waits_for_its_call(serve, command):
+    options = {"command": command} if command else {}
+    function = serve(SNAPSHOT, snap_start=True, **options)
+    function.wait_for_log("LOADED")
+    pid = int(function.log.partition("LOADED ")[2].split()[0])
+    wait_for(lambda: is_stopped(pid), "the snapshot")
+    assert "RESTORE_REPORT" not in function.log
+    assert httpx.get(function.url).json() == [pid, ["before", "after"], "snap-start"]
+    function.wait_for_log("REPORT RequestId")
+    assert re.search(r"\nRESTORE_REPORT Restore Duration: [\d.]+ ms\n", function.log)
+    report = function.log.partition("REPORT RequestId")[2]
+    assert "Restore Duration: " in report
+    assert "Init Duration: " not in report
+    assert httpx.get(function.url).json()[0] == pid
+    function.wait_for_log("REPORT RequestId")
+    assert function.log.count("RESTORE_REPORT") == 1
+
+
+def test_calls_that_overlap_restore_copies_of_their_own(serve, gate):
+    function = serve(
+        """
+        @streamify_response
+        def handler(event, context):
+            yield str(os.getpid())
+            pass_gate(event["rawPath"].strip("/"))
+        """,
+        snap_start=True,
+    )
+    with (
+        httpx.stream("GET", f"{function.url}/a") as first,
+        httpx.stream("GET", f"{function.url}/b") as second,
+    ):
+        assert next(first.iter_raw()) != next(second.iter_raw())
+        gate.open("a")
+        gate.open("b")
+    wait_for(lambda: function.log.count("RESTORE_REPORT") == 2, "two restores")
+
+
+def test_a_restore_that_fails(serve):
+    function = serve(
+        """
+        from snapshot_restore_py import register_after_restore
+
+        @register_after_restore
+        def fail():
+            raise ValueError("no")
+
+        def handler(event, context): pass
+        """,
+        snap_start=True,
+    )
+    events = []
+    function.emulator.subscribe(events.append)
+    assert httpx.get(function.url).json()["errorMessage"] == "no"
+    function.wait_for_log("RESTORE_REPORT")
+    assert re.search(r"RESTORE_REPORT Restore Duration: [\d.]+ ms\tStatus: error\n", function.log)
+    done = [event.record for event in events if event.type == "platform.restoreRuntimeDone"]
+    assert done == [{"status": "error", "errorType": "Runtime.AfterRestoreError"}]
+
+
+TEMPORARY = """
+import tempfile
+
+def handler(event, context):
+    with tempfile.NamedTemporaryFile(delete=False) as file:
+        file.write(b"x" * event.get("size", 3_000_000) if isinstance(event, dict) else b"")
+    return [file.name, os.getpid()]
+"""
+
+
+def test_temporary_files_are_the_environment_s_own_and_go_with_it(serve, monkeypatch):
+    monkeypatch.setattr(accounting, "TEMPORARY_FILES", 5)
+    function = serve(TEMPORARY)
+    name, pid = httpx.get(function.url).json()
+    assert Path(name).exists()
+    assert Path(name).parent != Path(os.environ.get("TMPDIR", "/tmp"))
+    same, _ = httpx.get(function.url).json()
+    assert Path(same).parent == Path(name).parent
+    says = r"the temporary files of app take \d+ MB; Lambda's /tmp has 5"
+    wait_for(lambda: httpx.get(function.url) and re.search(says, function.log), "a warning")
+    function.emulator.stop()
+    assert not is_running(pid)
+    assert not Path(name).parent.exists()
+
+
+@linux
+def test_memory_is_that_of_all_processes(serve):
+    function = serve(
+        """
+        import subprocess
+
+        def handler(event, context):
+            source = "data = b'x' * 200_000_000; print('ready', flush=True); input()"
+            child = subprocess.Popen(
+                [sys.executable, "-c", source], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+            child.stdout.readline()
+            # It stays: the report looks at what is there when the invocation is over.
+        """
+    )
+    httpx.get(function.url)
+    report = function.wait_for_log("REPORT RequestId")
+    used = int(re.search(r"Max Memory Used: (\d+) MB", report)[1])
+    assert used > 200
+    function.wait_for_log(f"app has used {used} MB of memory and has 128: Lambda kills it then")
+
+
+@linux
+def test_what_uses_too_much_memory_is_killed_if_it_is_to_be(serve):
+    function = serve(
+        """
+        def handler(event, context):
+            data = b"x" * 300_000_000
+            time.sleep(60)
+        """,
+        enforces_memory=True,
+    )
+    error = httpx.get(function.url, timeout=30).json()
+    assert error["errorType"] == "Runtime.ExitError"
+    assert "signal: killed" in error["errorMessage"]
+    assert "MB of memory and has 128: killed" in function.log
