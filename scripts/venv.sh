@@ -13,6 +13,8 @@ if [ ! -f ".venv/.ready-$NEEDS" ] || [ pyproject.toml -nt ".venv/.ready-$NEEDS" 
         # --group, which installs the tools, came with pip 25.1.
         .venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
         .venv/bin/python -m pip install --quiet --editable '.[local]' --group dev
+        # All that serves functions is in it.
+        touch .venv/.ready-local
     else
         .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[local]'
     fi

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
 
 from penstock.buffered import BufferedResponder
+from penstock.event_streams import HEARTBEAT
 from penstock.stream import current_responder
 from penstock.testing import Context
 
@@ -49,6 +50,13 @@ def read_events(body: bytes) -> list[Event]:
 def is_silent() -> bool:
     """Whether no thread of heartbeats is left."""
     return not any(thread.name == "penstock-heartbeats" for thread in threading.enumerate())
+
+
+def read_to_a_heartbeat_after(event: bytes, steps: Iterator[bytes]) -> None:
+    """Read on: on a busy machine a heartbeat may come before the event as well."""
+    while next(steps) != event:
+        pass
+    assert next(steps) == HEARTBEAT
 
 
 def failed(handler: Callable[[Any, Any], Any], context: Any = None) -> tuple[BaseException, bytes]:

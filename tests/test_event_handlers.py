@@ -6,24 +6,27 @@ import asyncio
 import contextvars
 import json
 import threading
+from contextlib import contextmanager
 
 import pytest
 
 from penstock import Prelude, ServerSentEvent, sse, streamify_response
-from penstock.errors import (
-    HandlerShapeError,
-    PreludeError,
-    StreamBrokenError,
-    StreamError,
-)
+from penstock.buffered import BufferedResponder
+from penstock.errors import HandlerShapeError, PreludeError, StreamBrokenError, StreamError
+from penstock.event_streams import HEARTBEAT
+from penstock.stream import current_responder
 from penstock.testing import Context, run, stepped
-from tests.event_stream_reader import failed, is_silent, read_events
+from tests.event_stream_reader import (
+    failed,
+    is_silent,
+    read_events,
+    read_to_a_heartbeat_after,
+)
 from tests.test_imports import EXPENSIVE, modules_after_one_invocation
 
 # The other method of pytest-timeout uses the signal that the deadline's guard wants.
 pytestmark = pytest.mark.timeout(60, method="thread")
 
-HEARTBEAT = b": heartbeat\n\n"
 END = b"event: end\ndata:\n\n"
 HEAD = {
     "cache-control": "no-cache, no-transform",
@@ -205,9 +208,8 @@ def test_heartbeats_come_while_a_handler_is_silent(shape):
         yield "two"
 
     with stepped(streamify_response(sse(heartbeat_seconds=0.01)(shape(work)))) as steps:
-        next(steps)
-        chunks = [next(steps) for _ in range(4)]
-        assert chunks[-3:] == [HEARTBEAT] * 3
+        read_to_a_heartbeat_after(b"data: one\n\n", steps)
+        assert [next(steps), next(steps)] == [HEARTBEAT] * 2
         go.set()
         rest = [chunk for chunk in steps if chunk != HEARTBEAT]
     assert rest == [b"data: two\n\n", END]
@@ -285,9 +287,7 @@ def test_nothing_is_left_when_the_reader_is_gone(shape):
         yield "two"
 
     with stepped(streamify_response(sse(heartbeat_seconds=0.01)(shape(work)))) as steps:
-        next(steps)
-        next(steps)
-        assert next(steps) == HEARTBEAT
+        read_to_a_heartbeat_after(b"data: one\n\n", steps)
         go.set()
     assert is_silent()
 
@@ -310,11 +310,44 @@ def test_a_reader_that_is_gone_is_heard_of_at_a_yield_and_the_generator_is_close
             log.append("closed")
 
     with stepped(handler) as steps:
-        next(steps)
-        next(steps)
-        assert next(steps) == HEARTBEAT
+        read_to_a_heartbeat_after(b"data: one\n\n", steps)
         go.set()
     assert log == ["broken", "closed"]
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_generator_is_closed_before_what_ends_the_process_goes_on(is_async):
+    seen = []
+
+    class Ending(BufferedResponder):
+        def send(self, data):
+            raise SystemExit(3)
+
+    @contextmanager
+    def noting():
+        try:
+            yield
+        except BaseException as exc:
+            seen.append(type(exc))
+            raise
+
+    def plain(event, context):
+        with noting():
+            yield "one"
+
+    async def awaited(event, context):
+        with noting():
+            yield "one"
+
+    handler = streamify_response(sse(heartbeat_seconds=None)(awaited if is_async else plain))
+    token = current_responder.set(Ending())
+    try:
+        with pytest.raises(SystemExit) as held:
+            handler({}, Context())
+        # Its traceback has the generator, so nobody has collected it.
+        assert seen == [GeneratorExit], held
+    finally:
+        current_responder.reset(token)
 
 
 @pytest.mark.parametrize("is_async", [False, True])

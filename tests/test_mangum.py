@@ -16,7 +16,7 @@ import pytest
 
 from penstock.errors import AppError, DeliveryError, EventError
 from penstock.event_sources.detect import all_sources
-from penstock.event_sources.function_url import response_from_result
+from penstock.event_sources.function_url_events import response_from_result
 from penstock.mangum import Mangum
 from penstock.testing import run
 

@@ -155,9 +155,8 @@ class EventBody(_EventBody):
     def fail(self, error: BaseException) -> None:
         """Say that the stream failed, if there is one and its client has not heard how it ended.
 
-        Nothing may be written after that.
+        After `stop`. Nothing may be written after that.
         """
-        self._heartbeats.stop()
         if self._has_to_tell(error):
             self._is_over = True
             try:
@@ -262,7 +261,6 @@ class AsyncEventBody(_EventBody):
 
     async def fail(self, error: BaseException) -> None:
         """Say that the stream failed: `EventBody.fail`, awaited."""
-        await self._heartbeats.stop()
         if self._has_to_tell(error):
             self._is_over = True
             try:

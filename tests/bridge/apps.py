@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from penstock.buffered import BufferedResponder
 from penstock.errors import StreamBrokenError
-from penstock.event_sources.function_url import event_from_request
+from penstock.event_sources.function_url_events import event_from_request
 from penstock.messages import Headers, Request
 from penstock.stream import current_responder
 

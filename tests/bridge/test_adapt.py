@@ -530,16 +530,19 @@ def test_which_sources_are_streamed_to_can_be_said(monkeypatch):
     assert not answer(event(), stream=["asked"]).is_streamed
     assert answer("news", mode="stream").is_streamed
     assert answer(event(), mode="stream").is_streamed
-    monkeypatch.setenv("PENSTOCK_STREAM", "asked, function_url")
+    monkeypatch.setenv("PENSTOCK_STREAM", "asked, function_url,")
     assert answer("news").is_streamed
-    monkeypatch.setenv("PENSTOCK_STREAM", "")
-    assert not answer(event()).is_streamed
+    for nothing in ("", " ", " , "):
+        monkeypatch.setenv("PENSTOCK_STREAM", nothing)
+        assert not answer(event()).is_streamed
 
 
 @pytest.mark.parametrize(
     ("stream", "complaint"),
     [
-        (["function_url", "alb"], "names alb, which cannot be streamed to; .*function_url"),
+        (["function_url", "alb"], "names 'alb', which is no source and .*: function_url, rest"),
+        (["rest_api", "sqs"], "stream names sqs, which cannot be streamed to; .*function_url"),
+        ([" "], "names '', which is no source"),
         ("function_url", r"a list of names, as in \['rest_api'\], not 'function_url'"),
         (True, "a list of names"),
         ([5], "a list of names"),
@@ -587,6 +590,7 @@ def test_a_refusal_is_logged_with_what_opens_the_path(caplog):
 def test_an_event_that_two_sources_claim_is_an_error():
     class Heard(Told):
         name = "heard"
+        path = "/heard"
 
     with pytest.raises(EventError, match="several sources take this event for theirs: told, heard"):
         adapt(wsgi(), sources=[Told(), Heard()])("news", None)

@@ -85,6 +85,39 @@ def test_an_app_that_fails_over_it_in_its_own_way_is_logged(caplog):
     assert "in the clean-up" in caplog.text
 
 
+def test_a_mistake_in_dealing_with_it_is_logged(caplog):
+    @only_http
+    async def app(scope, receive, send):
+        await start(send)
+        try:
+            await body(send, b"one")
+        finally:
+            raise ValueError("in the clean-up")
+
+    assert answered(adapt(app), LeavingClient()) == b""
+
+    assert "in the clean-up" in caplog.text
+
+
+@pytest.mark.parametrize("has_cause", [True, False])
+def test_what_a_framework_calls_it_is_not_logged(has_cause, caplog):
+    class OurClientDisconnected(Exception): ...
+
+    @only_http
+    async def app(scope, receive, send):
+        await start(send)
+        try:
+            await body(send, b"one")
+        except OSError as exc:
+            if has_cause:
+                raise ValueError("in other words") from exc
+            raise OurClientDisconnected  # noqa: B904 - as Starlette has it
+
+    assert answered(adapt(app), LeavingClient()) == b""
+
+    assert "penstock" not in {record.name for record in caplog.records}
+
+
 @pytest.mark.parametrize("wants_to_end", [SystemExit, KeyboardInterrupt])
 def test_a_process_that_is_to_end_ends_though_the_client_is_gone(wants_to_end):
     @only_http
@@ -196,6 +229,19 @@ def test_nothing_can_be_sent_after_the_end(streamed, late, more, caplog):
 
     assert text == "onetwo"
     assert told == ["http.response.body was sent after the end of the response"]
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+@pytest.mark.parametrize("status", [100, 199])
+def test_a_status_that_goes_before_a_response_is_none(status, streamed, caplog):
+    handler = adapt(asgi(status))
+    if streamed:
+        found = run(handler, event()).prelude.status_code
+    else:
+        found = handler(event(), None)["statusCode"]
+
+    assert found == 500
+    assert f"answered with status {status}, after which another" in caplog.text
 
 
 @pytest.mark.parametrize("streamed", [True, False])

@@ -98,6 +98,21 @@ def test_an_asgi_app_that_does_not_listen_is_cancelled():
     assert run(hurried(asgi()), event()).text == "onetwo"
 
 
+def test_who_ends_because_it_was_cancelled_does_not_say_that_it_is_whole():
+    async def app(scope, receive, send):
+        await start(send)
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            await send({"type": "http.response.body", "body": b", cancelled"})
+
+    with pytest.raises(DeadlineApproaching) as caught:
+        run(hurried(app), event(), Hurried())
+    assert "[b'one', b', cancelled']" in caught.value.__notes__[0]
+    # Buffered, the client is told instead.
+    assert hurried(app)(event(), Hurried())["statusCode"] == 504
+
+
 @pytest.mark.parametrize("streamed", [True, False])
 def test_before_the_first_byte_it_is_a_504(streamed, caplog):
     async def app(scope, receive, send):

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import functools
+import subprocess
+import sys
 
 import pytest
 from fastapi import FastAPI
+from flask import Flask
+from starlette.applications import Starlette
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Mount
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from penstock import adapt
 from penstock.errors import AppError
+from penstock.event_sources.sqs import Sqs
 from penstock.testing import run
 from tests.bridge.apps import KINDS, asgi, event, wsgi
 
@@ -52,6 +60,15 @@ def test_the_base_path_comes_decoded_as_paths_do():
 def test_a_base_path_that_is_none_is_refused(wrong):
     with pytest.raises(AppError, match="base_path is like '/api'"):
         adapt(wsgi(), base_path=wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("/é", "/%C3%A9"), ("/a?b", "/a%3Fb"), ("/a b", "/a%20b"), ("/#", "/%23")]
+)
+def test_a_base_path_that_no_url_has_is_refused(wrong, right):
+    with pytest.raises(AppError, match="as it is in a URL") as caught:
+        adapt(wsgi(), base_path=wrong)
+    assert f"like {right!r}, and {wrong!r} never is" in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -107,6 +124,9 @@ TRICKS = [
     *("/SQS", "/Sqs", "/sq%FFs", "/%FFsqs", "/sqs%85", "/sqs%C2%A0", "/sqs%00", "/\\sqs"),
     *("/websocket", "/websocket/connect", "/WEBSOCKET/connect", "/websocket/%2e%2e"),
     *("/websocket/..", "/websocket/connect/../../x", "/websocket%2Fx", "/x/../websocket/y"),
+    # The Kelvin sign, a long s and an i without its dot, or with one too many.
+    *("/%C5%BFqs", "/web%C5%BFoc%E2%84%AAet/x", "/\N{LATIN SMALL LETTER LONG S}qs"),
+    *("/k%C4%B1nesis", "/k%C4%B0nesis", "/%E2%84%AAafka"),
 ]
 
 
@@ -151,3 +171,148 @@ def fastapi_below(root):
     app.post("/sqs")(lambda: "reached")
     app.post("/websocket/{route:path}")(lambda route: "reached")
     return adapt(app)
+
+
+def rooted(root="/api"):
+    app = FastAPI()
+    app.root_path = root
+    app.post("/sqs")(lambda: "reached")
+    app.post("/other")(lambda: "reached")
+    return app
+
+
+def in_a_function(app):
+    async def middleware(scope, receive, send):
+        await app(scope, receive, send)
+
+    return middleware
+
+
+def in_a_decorator(app):
+    @functools.wraps(app.__call__)
+    async def middleware(*arguments):
+        await app(*arguments)
+
+    return middleware
+
+
+class ByMethod:
+    def __init__(self, app):
+        self._app = app
+
+    async def serve(self, scope, receive, send):
+        await self._app(scope, receive, send)
+
+
+WRAPPERS = {
+    "middleware": lambda app: CORSMiddleware(CORSMiddleware(app)),
+    "mount": lambda app: Starlette(routes=[Mount("/", app=app)]),
+    "mount in a mount": lambda app: Mount("/", routes=[Mount("/", app=CORSMiddleware(app))]),
+    "function": in_a_function,
+    "decorator": in_a_decorator,
+    "method": lambda app: ByMethod(app).serve,
+}
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_a_root_is_seen_behind_what_is_around_the_app(wrapper):
+    handler = adapt(WRAPPERS[wrapper](rooted()), interface="asgi")
+
+    assert "reached" in run(handler, event("POST", "/api/other")).text
+    for path in ("/api/sqs", "/api/sqs/", "/API/%73qs", "/sqs"):
+        assert run(handler, event("POST", path)).text == "Not Found"
+
+
+def test_an_app_that_is_mounted_twice_is_closed_below_both_paths():
+    inner = rooted("")
+    app = Starlette(routes=[Mount("/v1/", app=inner), Mount("/v2", app=in_a_function(inner))])
+    handler = adapt(app, sources=[Sqs("/v1/sqs")])
+
+    assert "reached" in run(handler, event("POST", "/v2/other")).text
+    assert run(handler, event("POST", "/v2/sqs")).text == "Not Found"
+
+
+def test_so_is_one_behind_a_dispatcher_of_werkzeug():
+    inner = wsgi()
+    app = Flask(__name__)
+    app.wsgi_app = DispatcherMiddleware(inner, {"/api": inner})
+    handler = adapt(app)
+
+    assert run(handler, event("POST", "/api/other")).text == "onetwo"
+    assert run(handler, event("POST", "/api/sqs")).text == "Not Found"
+
+
+def test_the_folder_of_a_flask_app_is_no_path_of_its_requests():
+    app = Flask(__name__, root_path="/app")
+    app.post("/app/sqs")(lambda: "its own")
+
+    assert run(adapt(app), event("POST", "/app/sqs")).text == "its own"
+
+
+def test_apps_that_are_mounted_once_have_paths_of_their_own():
+    app = Starlette(routes=[Mount("/one", app=rooted("")), Mount("/two", app=rooted(""))])
+
+    assert "reached" in run(adapt(app), event("POST", "/one/sqs")).text
+
+
+def test_a_source_s_path_below_the_app_s_own_root_is_closed_without_it():
+    # FastAPI takes its root off a path that has it, and answers where it is missing, too.
+    handler = adapt(rooted(), sources=[Sqs("/api/sqs")])
+
+    assert run(handler, event("POST", "/sqs")).text == "Not Found"
+
+
+DJANGO = """
+from django.conf import settings
+settings.configure(
+    ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY="x", FORCE_SCRIPT_NAME="/api",
+)
+from django.core.asgi import get_asgi_application
+from django.http import HttpResponse
+from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+from penstock import adapt
+from penstock.testing import run
+from tests.bridge.apps import event
+
+answer = csrf_exempt(lambda request: HttpResponse("reached"))
+urlpatterns = [path("sqs", answer), path("other", answer)]
+django = get_asgi_application()
+
+class Middleware:
+    def __init__(self, inside):
+        self.inside = inside
+    async def __call__(self, scope, receive, send):
+        await self.inside(scope, receive, send)
+
+handler = adapt(Middleware(django))
+print(*(run(handler, event("POST", path)).text for path in ("/api/other", "/api/sqs")), sep=",")
+"""
+
+
+def test_django_s_root_is_known_wherever_django_is():
+    ended = subprocess.run(
+        [sys.executable, "-c", DJANGO], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ended.stdout == "reached,Not Found\n"
+
+
+def test_apps_that_mount_each_other_are_looked_at_once():
+    first, second = rooted(""), Starlette()
+    first.mount("/a", second)
+    second.mount("/b", first)
+    handler = adapt(first)
+
+    assert "reached" in run(handler, event("POST", "/a/b/other")).text
+    assert run(handler, event("POST", "/a/b/sqs")).text == "Not Found"
+
+
+def test_what_raises_when_it_is_looked_at_is_let_be():
+    class Proxy:
+        def __getattr__(self, name):
+            raise RuntimeError("outside of a request")
+
+        async def __call__(self, scope, receive, send):
+            await asgi()(scope, receive, send)
+
+    assert run(adapt(Proxy(), interface="asgi"), event()).text == "onetwo"

@@ -23,7 +23,7 @@ from penstock.event_streams import HEARTBEAT, AsyncEventBody, EventBody
 from penstock.stream import AsyncResponseStream, ResponseStream, current_responder
 from penstock.testing import Context, stepped
 from tests.bridge.apps import event
-from tests.event_stream_reader import read_events
+from tests.event_stream_reader import is_silent, read_events
 
 # The other method of pytest-timeout uses the signal that the guard wants.
 pytestmark = pytest.mark.timeout(60, method="thread")
@@ -221,40 +221,6 @@ def test_the_deadline_is_told_as_such(kind):
     assert json.loads(read_events(body)[-1].data)["message"] == "the stream ran out of time"
 
 
-@pytest.mark.parametrize("is_async", [False, True])
-@pytest.mark.parametrize("items", [[], [b"data: x\n\n"]])
-def test_what_an_app_ends_after_it_has_heard_of_the_deadline_does_not_look_whole(is_async, items):
-    options = ServerSentEvents(None, end=True)
-
-    @streamify_response
-    def blocking(event, response_stream, context):
-        with EventStreams(Streamed("GET", response_stream), options, context) as into:
-            into.head(200, EVENTS)
-            into.out_of_time = True
-            for item in items:
-                into.body(item)
-            into.end()
-
-    @streamify_response
-    async def awaiting(event, response_stream, context):
-        async with AsyncEventStreams(
-            AsyncStreamed("GET", response_stream), options, context
-        ) as into:
-            into.head(200, EVENTS)
-            into.out_of_time = True
-            for item in items:
-                await into.body(item)
-            await into.end()
-
-    _, body, error = sent(awaiting if is_async else blocking)
-
-    assert error is None
-    *_, last = read_events(body)
-    assert last.type == "error"
-    assert json.loads(last.data)["message"] == "the stream ran out of time"
-    assert b"event: end" not in body
-
-
 def test_a_wsgi_app_that_ends_at_the_deadline_is_not_given_the_end():
     def app(environ, start_response):
         start_response("200 OK", EVENTS)
@@ -279,6 +245,31 @@ def test_a_wsgi_app_that_ends_at_the_deadline_is_not_given_the_end():
     events = read_events(b"".join(responder.chunks))
     assert [each.type for each in events] == ["message", "message", "error"]
     assert responder.ended
+
+
+def test_no_heartbeat_can_come_beside_what_is_said_at_the_deadline():
+    silent = []
+
+    class Listening(BufferedResponder):
+        def send(self, data):
+            super().send(data)
+            if data.startswith(b"event: error"):
+                silent.append(is_silent())
+
+    class Heard:
+        raised = True
+
+        def check(self):
+            pass
+
+    stream = ResponseStream(Listening())
+    with EventStreams(Streamed("GET", stream), ServerSentEvents(3600), None) as into:
+        into.head(200, EVENTS)
+        into.body(b"data: one\n\n")
+        stream._guard = Heard()
+        into.end()
+
+    assert silent == [True]
 
 
 def test_a_heartbeat_that_finds_no_client_says_so():
@@ -387,13 +378,30 @@ def test_a_head_in_place_of_an_event_stream_s_has_no_heartbeats():
         yield EVENTS
         yield [("content-type", "text/plain")]
         assert not any(thread.name == "penstock-heartbeats" for thread in threading.enumerate())
-        yield b"an error page"
+        # It ends as an event does.
+        yield b"an error page\n\n"
         yield None
 
     prelude, body, error = sent(plain(work, ServerSentEvents(60, end=True)))
 
     assert prelude == Prelude(200, {"content-type": "text/plain"})
-    assert (body, error) == (b"an error page", None)
+    assert (body, error) == (b"an error page\n\n", None)
+
+
+def test_a_head_of_an_event_stream_in_place_of_another_has_heartbeats():
+    silent = []
+
+    def work():
+        yield EVENTS
+        yield [*EVENTS, ("x-second", "2")]
+        silent.append(is_silent())
+        yield b"data: one\n\n"
+        yield None
+
+    prelude, body, error = sent(plain(work, ServerSentEvents(60, end=True)))
+
+    assert (prelude.headers["x-second"], silent, is_silent()) == ("2", [False], True)
+    assert (body, error) == (b"data: one\n\nevent: end\ndata:\n\n", None)
 
 
 def test_what_adapt_may_be_given():

@@ -9,6 +9,7 @@ from wsgiref.validate import validator
 import pytest
 
 from penstock import adapt
+from penstock.errors import PreludeError
 from penstock.event_sources.function_url import FunctionUrl
 from penstock.messages import Headers
 from penstock.testing import run, stepped
@@ -108,6 +109,22 @@ def test_when_the_client_is_gone_the_iterable_is_asked_for_no_more_and_closed(ta
     assert "penstock" not in {record.name for record in caplog.records}
 
 
+@pytest.mark.parametrize(("taken", "body"), [(0, b""), (1, b"one")])
+def test_so_it_is_for_an_app_that_calls_write(taken, body, caplog):
+    def app(environ, start_response):
+        write = start_response("200 OK", [])
+        write(b"one")
+        write(b"two")
+        raise AssertionError("nobody reads what comes now")
+
+    client = LeavingClient(taken)
+
+    assert answered(adapt(app), client) == body
+
+    assert (client.ended, client.error) == (False, None)
+    assert "penstock" not in {record.name for record in caplog.records}
+
+
 # start_response.
 
 
@@ -158,6 +175,34 @@ def test_a_second_head_without_exc_info_is_an_error(streamed, caplog):
 def test_a_body_before_a_head_is_an_error(streamed, caplog):
     assert answer_of(lambda environ, start_response: [b"never"], streamed)[0] == 500
     assert "sent a body before it called start_response" in caplog.text
+
+
+@each_way
+@pytest.mark.parametrize("status", ["100 Continue", "103 Early Hints"])
+def test_a_status_that_goes_before_a_response_is_none(status, streamed, caplog):
+    assert answer_of(wsgi(status), streamed)[::2] == (500, "Internal Server Error")
+    assert f"answered with status {status[:3]}, after which another" in caplog.text
+
+
+@each_way
+def test_a_head_that_cannot_be_sent_is_an_error_where_it_is_told(streamed):
+    """So that an app, whose own error it is, can answer with another."""
+
+    def app(environ, start_response):
+        try:
+            start_response("200 OK", [("x-a", "line\nbreak")])
+        except PreludeError:
+            start_response("503 Busy", [], sys.exc_info())
+        return [b"our page"]
+
+    assert answer_of(app, streamed) == (503, {}, "our page")
+
+
+@each_way
+@pytest.mark.parametrize("body", ["text", b"bytes"])
+def test_a_body_that_is_no_iterable_of_bytes_is_an_error(body, streamed, caplog):
+    assert answer_of(app_of(body), streamed)[::2] == (500, "Internal Server Error")
+    assert f"the WSGI app returned {type(body).__name__}; it should return" in caplog.text
 
 
 # The environ.
@@ -218,6 +263,22 @@ def test_a_field_s_value_is_its_bytes_as_characters(value, as_sent):
     given["headers"]["x-name"] = value
     run(adapt(app), given)
     assert app.environ["HTTP_X_NAME"].encode("latin-1") == as_sent
+
+
+@pytest.mark.parametrize(
+    ("field", "key"),
+    [
+        ("host", "SERVER_NAME"),
+        ("x-forwarded-proto", "wsgi.url_scheme"),
+        ("content-type", "CONTENT_TYPE"),
+    ],
+)
+def test_so_is_what_else_is_taken_from_the_fields(field, key):
+    app = wsgi()
+    given = event()
+    given["headers"][field] = "caf\u0117"
+    run(adapt(app), given)
+    assert app.environ[key].encode("latin-1") == b"caf\xc4\x97"
 
 
 # The answer's fields.

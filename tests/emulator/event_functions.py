@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from penstock.emulator.deadlines import Deadlines
-from penstock.emulator.event_invokes import EventInvokeConfig, EventInvokes
 from penstock.emulator.functions import function_from_target
 from penstock.emulator.invocations import Invocation
-from penstock.emulator.lineage import next_trace_id
+from penstock.emulator.invoke.event_invokes import EventInvokeConfig, EventInvokes
+from penstock.emulator.invoke.lineage import next_trace_id
 from penstock.emulator.log import Log
 from penstock.emulator.registry import Registry
 from penstock.emulator.relay import BufferedReceiver

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from penstock.emulator.authorizer_results import (
+from penstock.emulator.fronts.authorizer_results import (
     AuthorizerResultError,
     Decision,
     ResultCache,

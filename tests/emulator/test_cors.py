@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from penstock.emulator.cors import (
+from penstock.emulator.fronts.cors import (
     allows_origin,
     is_preflight,
     preflight_headers,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.emulator.destinations import (
+from penstock.emulator.invoke.destinations import (
     FunctionDestination,
     Result,
     append_line,

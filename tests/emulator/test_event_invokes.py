@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from penstock.emulator import event_invokes
-from penstock.emulator.event_queue import QueueFullError
+from penstock.emulator.invoke import event_invokes
+from penstock.emulator.invoke.event_queue import QueueFullError
 from penstock.emulator.platform_events import PlatformEvent
 from tests.tools import Gate, wait_for
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from penstock.emulator.event_queue import EventQueue, Rest
+from penstock.emulator.invoke.event_queue import EventQueue, Rest
 from tests.tools import PATIENCE, wait_for
 
 

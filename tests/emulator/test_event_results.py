@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.emulator.event_invokes import EventInvokeConfig
+from penstock.emulator.invoke.event_invokes import EventInvokeConfig
 from tests.tools import wait_for
 
 from .event_functions import FAILS, PRINTS, Lambda, running

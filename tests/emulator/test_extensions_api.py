@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from penstock.emulator.extensions import Extension, Extensions, State
-from penstock.emulator.extensions_api import ExtensionsApi
+from penstock.emulator.environments.extensions import Extension, Extensions, State
+from penstock.emulator.environments.extensions_api import ExtensionsApi
+from penstock.emulator.environments.telemetry_api import Subscription
 from penstock.emulator.functions import Function
-from penstock.emulator.http_server import HttpServer
-from penstock.emulator.telemetry_api import Subscription
+from penstock.emulator.http.http_server import HttpServer
 
 FUNCTION = Function(name="app", handler="app.handler", folder=Path("/"), command=("true",))
 EXTENSION = "/2020-01-01/extension"

@@ -8,7 +8,7 @@ import pytest
 
 from penstock.emulator.fault_values import NONE, Faults
 from penstock.emulator.faults import HEADER, FaultInjector, injection_of_this_call
-from penstock.emulator.http_server import ClientGoneError, HttpServer
+from penstock.emulator.http.http_server import ClientGoneError, HttpServer
 from tests.tools import PATIENCE, RawClient, wait_for
 
 HEAD = ("GET / HTTP/1.1", "Host: x")

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from penstock.emulator import guardian
+from penstock.emulator.environments import guardian
 from tests.tools import PATIENCE, is_running, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are read from /proc")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import h11
 import pytest
 
-from penstock.emulator.http_backend import (
+from penstock.emulator.http.http_backend import (
     Backend,
     BackendError,
     BackendTimeoutError,

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from penstock.emulator import http_connection
-from penstock.emulator.http_connection import ClientGoneError, Connection
-from penstock.emulator.http_forms import plain_answer, plain_request
+from penstock.emulator.http import http_connection
+from penstock.emulator.http.http_connection import ClientGoneError, Connection
+from penstock.emulator.http.http_forms import plain_answer, plain_request
 from penstock.errors import RemoteProtocolError
 
 GET = b"GET /a?b=c HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from penstock.emulator.http_server import ClientGoneError, Exchange, HttpServer
+from penstock.emulator.http.http_server import ClientGoneError, Exchange, HttpServer
 from tests.tools import RawClient, wait_for
 
 

@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from penstock.emulator.emulator import Emulator
-from penstock.emulator.event_invokes import EventInvokeConfig
+from penstock.emulator.invoke.event_invokes import EventInvokeConfig
 from tests.conftest import LocalFunction, Serve
 from tests.tools import Gate, lambda_client, wait_for
 

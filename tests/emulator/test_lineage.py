@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from penstock.emulator.lineage import MOST_CALLS, RecursiveInvocationError, next_trace_id
+from penstock.emulator.invoke.lineage import MOST_CALLS, RecursiveInvocationError, next_trace_id
 
 
 def lineage(trace_id: str) -> str:

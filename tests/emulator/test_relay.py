@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from penstock.emulator.http_server import ClientGoneError
+from penstock.emulator.http.http_server import ClientGoneError
 from penstock.emulator.relay import (
     WHOLE,
     BufferedReceiver,

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from penstock.emulator.environments.runtime_api import RuntimeApi
 from penstock.emulator.functions import Function
-from penstock.emulator.http_server import HttpServer
+from penstock.emulator.http.http_server import HttpServer
 from penstock.emulator.invocations import Invocation
 from penstock.emulator.relay import BufferedReceiver, Ending, Outcome
-from penstock.emulator.runtime_api import RuntimeApi
 from tests.tools import RawClient, wait_for
 
 FUNCTION = Function(name="app", handler="app.handler", folder=Path("/"), command=("true",))

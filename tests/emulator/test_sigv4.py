@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.emulator.credentials import AccessKey, Credentials
-from penstock.emulator.sigv4 import NOT_SIGNED, SignatureError, verify
+from penstock.emulator.fronts.sigv4 import NOT_SIGNED, SignatureError, verify
 from penstock.messages import Headers, Request
 
 NOW = datetime(2026, 9, 15, 12, 0, 30, tzinfo=UTC)

@@ -380,3 +380,23 @@ def test_the_report_is_json(source):
 
     assert json.loads(json.dumps(report)) == report
     assert len(report["batchItemFailures"]) == 1
+
+
+@pytest.mark.parametrize(
+    "near",
+    [
+        {"batchItemFailure": []},
+        {"BatchItemFailures": [{"itemIdentifier": "m1"}]},
+        {"batch_item_failures": [], "batchItemFailures": None},
+        [{"itemIdentifier": "m1"}],
+    ],
+)
+def test_what_is_nearly_a_report_fails_the_whole_batch(near):
+    """To AWS it would be a success: what failed would be deleted."""
+    with pytest.raises(DeliveryError, match=r"which nobody reads.*reported as failed"):
+        Sqs().result(answer(near), messages("m1"))
+
+
+@pytest.mark.parametrize("far", [{"failures": []}, {"batch": 1}, [], ["m1"], [{"id": "m1"}]])
+def test_what_is_no_report_at_all_is_a_success(far):
+    assert Sqs().result(answer(far), messages("m1")) == {"batchItemFailures": []}

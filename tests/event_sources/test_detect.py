@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from penstock.errors import EventError
@@ -71,3 +74,14 @@ def test_names_and_paths_are_each_one_s():
     assert len(set(names)) == len(names)
     assert len(set(paths)) == len(paths)
     assert all(source.path == "" for source in all_sources() if not source.is_internal)
+
+
+def test_what_stands_in_front_of_a_function_is_not_loaded_in_it():
+    program = "import sys, penstock.event_sources.detect; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout.split()
+
+    assert "penstock.event_sources.function_url" in loaded
+    ours = [name for name in loaded if name.startswith("penstock")]
+    assert [name for name in ours if name.endswith("_events")] == []

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from penstock.errors import EventError
 from penstock.event_sources.detect import all_sources, source_of
-from penstock.event_sources.function_url import event_from_request, response_from_result
+from penstock.event_sources.function_url_events import event_from_request, response_from_result
 from penstock.messages import Headers, Request, Response
 
 from .http_events import (

@@ -109,3 +109,8 @@ def test_a_connect_event_that_looks_like_a_request_is_no_rest_api_s():
         CONNECT, httpMethod="GET", multiValueHeaders={"Host": ["w1"]}, path="/", resource="/"
     )
     assert source_of(event, all_sources()).name == "websocket"
+
+
+def test_not_every_path_can_be_one_of_its_routes():
+    with pytest.raises(ValueError, match="the path of WebSocket is like '/websocket', not '/'"):
+        WebSocket("/")

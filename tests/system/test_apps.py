@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from penstock.emulator import processes
+from penstock.emulator.environments import processes
 from tests.event_sources.http_events import LOAD_BALANCER, REST_API
 from tests.tools import is_running, lambda_client, wait_for
 

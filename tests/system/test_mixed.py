@@ -110,7 +110,7 @@ class Caller:
         self.function = function
         self.http = httpx.Client(base_url=function.url, timeout=20)
         self.client = lambda_client(function.url)
-        self.whole = 0
+        self.read_to_the_end = self.left = 0
 
     def ways(self):
         """For ever: one call after the other, of all kinds."""
@@ -139,7 +139,7 @@ class Caller:
 
     def stream(self):
         assert len(self.http.get("/stream/whole").content) == 200_000
-        self.whole += 1
+        self.read_to_the_end += 1
 
     def fails(self):
         assert self.http.get("/fails").status_code == 500
@@ -150,7 +150,7 @@ class Caller:
     def leave(self):
         with self.http.stream("GET", "/stream/whole") as response:
             assert next(response.iter_raw())
-        self.whole += 1
+        self.left += 1
         # The function does not end with its caller; the one environment is busy until then.
         wait_for(lambda: self.http.get("/hello").status_code == 200, "the end of the stream")
 
@@ -203,5 +203,7 @@ def test_nothing_is_left_of_a_thousand_invocations(runtime, serve):
     assert len(state["tasks"]) == 2, "the lifespan's and the handler's"
     assert state["descriptors"] == warm["descriptors"]
     assert state["memory"] - warm["memory"] < 2048
-    # Background work ran for each stream that came to its end.
-    assert state["later"] <= caller.whole
+    # Background work ran for each stream that came to its end. Whether one did that its reader
+    # has left is up to how much of it was on its way.
+    assert 0 <= state["later"] - caller.read_to_the_end <= caller.left
+    assert caller.read_to_the_end > 0

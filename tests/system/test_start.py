@@ -10,7 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from penstock.emulator import accounting, limits
+from penstock.emulator import limits
+from penstock.emulator.environments import accounting
 from tests.tools import is_running, wait_for
 
 from .test_freeze import is_stopped, linux

@@ -71,7 +71,8 @@ def test_where_the_function_logs_json_the_line_is_json(serve):
     log = function.wait_for_log('"response stream"')
     line = json.loads(next(line for line in log.splitlines() if "response stream" in line))
     assert (line["outcome"], line["bytes"], line["chunks"]) == ("ended", 8, 2)
-    assert line["requestId"] in log.partition("START")[2]
+    start = next(line for line in log.splitlines() if "platform.start" in line)
+    assert line["requestId"] == json.loads(start)["record"]["requestId"]
 
 
 def test_without_it_nothing_is_logged(serve):

@@ -217,3 +217,10 @@ def test_another_of_the_users_sources_may_not_take_the_event_either():
 
     with pytest.raises(AssertionError, match=r"the source bells takes events\[0\] as well"):
         check_event_source(Alarms(), [EVENT], others=[Bells()])
+
+
+def test_a_source_cannot_have_every_path():
+    source = type("Wrong", (Alarms,), {"path": "/", "has_paths_below": True})()
+
+    with pytest.raises(AssertionError, match="should not be that of every request"):
+        check_event_source(source, [EVENT])

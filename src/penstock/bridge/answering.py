@@ -7,6 +7,7 @@ Lambda's front doors frame themselves.
 
 from __future__ import annotations
 
+from ..errors import AppError
 from ..event_sources.common import joined_fields
 from ..messages import HOP_BY_HOP, Headers, Prelude, Response, check_field
 from ..stream import HttpResponseStream
@@ -37,6 +38,7 @@ class _Answer:
 
         Raises:
             PreludeError: one of them cannot be sent.
+            AppError: the status is one that goes before a response (RFC 9110 section 15.2).
         """
         raise NotImplementedError
 
@@ -59,7 +61,8 @@ class Kept(_Answer):
         self._headers = [field for field in headers if field[0].lower() not in HOP_BY_HOP]
         for name, value in self._headers:
             check_field(name, value)
-        self._begin(Prelude(status).status_code)
+        _check_final(Prelude(status).status_code)
+        self._begin(status)
         self._chunks.clear()
         self._status = status
 
@@ -92,7 +95,9 @@ class _OnStream(_Answer):
 
     def head(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
         """Take status and header fields, which leave with the first byte."""
-        HttpResponseStream.from_(self._stream, prelude(status, headers))
+        head = prelude(status, headers)
+        _check_final(status)
+        HttpResponseStream.from_(self._stream, head)
         self._begin(status)
 
 
@@ -137,6 +142,14 @@ class AsyncKept(Kept):
     async def end(self) -> None:  # type: ignore[override]
         """The answer is whole."""
         super().end()
+
+
+def _check_final(status: int) -> None:
+    if status < 200:
+        raise AppError(
+            f"the app answered with status {status}, after which another response would have to "
+            "come; a final status is from 200 to 599"
+        )
 
 
 def prelude(status: int, headers: Iterable[tuple[str, str]]) -> Prelude:

@@ -13,6 +13,7 @@ from ..errors import AppError, StreamBrokenError
 from .deadline import Timed
 from .routing import log
 from .text import field_bytes, host_and_port
+from .wrapped_apps import wrapped_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,16 +37,12 @@ _TAKE_PATH_BELOW_ROOT = ("falcon", "sanic")
 
 
 def takes_path_below_root(app: Any) -> bool:
-    """Whether the app is of a framework that wants the path without the root path.
-
-    Also behind middleware that has what it wraps in `app`, as nearly all do.
-    """
-    for _ in range(20):
-        for base in type(app).__mro__:
-            if base.__module__.partition(".")[0] in _TAKE_PATH_BELOW_ROOT:
-                return True
-        app = getattr(app, "__wrapped__", None) or getattr(app, "app", None)
-    return False
+    """Whether the app, or what it wraps, wants the path without the root path."""
+    return any(
+        base.__module__.partition(".")[0] in _TAKE_PATH_BELOW_ROOT
+        for each in wrapped_in(app)
+        for base in type(each).__mro__
+    )
 
 
 def http_scope(
@@ -112,7 +109,7 @@ async def answer(
     running: Any = app(scope, exchange.receive, exchange.send)
     timed = None
     if guard is not None:
-        timed = running = Timed(running, guard, exchange.run_out_of_time)
+        timed = running = Timed(running, guard, exchange.run_out_of_time, exchange.give_up)
     try:
         await running
     except BaseException as exc:
@@ -148,7 +145,8 @@ class _Exchange:
         self._has_started = False
         self._is_over = False
         self._is_out_of_time = False
-        #: Whether the app has heard that its time is up while its response was not whole.
+        #: Whether the app has heard, in whichever way, that its time is up while its response
+        #: was not whole.
         self.was_told_of_time = False
         self.is_broken = False
         self.disconnected = asyncio.Event()
@@ -172,6 +170,11 @@ class _Exchange:
         """Tell the app that its client is gone: for it there is no time any more."""
         self._is_out_of_time = True
         self.disconnected.set()
+
+    def give_up(self) -> None:
+        """The app is about to be cancelled. What it sends after that need not be all."""
+        if not self._is_over:
+            self.was_told_of_time = True
 
     async def send(self, message: Message) -> None:
         """Take a message of the response.
@@ -223,11 +226,16 @@ class _Exchange:
 
 
 def _is_of_the_connection(exc: BaseException | None) -> bool:
-    """Whether it is what `send` has raised, or what a framework has made of that."""
+    """Whether it is what `send` has raised, or what a framework has made of that.
+
+    What was raised while that was dealt with may as well be a mistake in the dealing.
+    """
     while exc is not None:
         if isinstance(exc, OSError):
             return True
-        exc = exc.__cause__ or exc.__context__
+        # Starlette's ClientDisconnect, for one, is raised with no cause.
+        is_said = "disconnect" in type(exc).__name__.lower()
+        exc = exc.__cause__ or (exc.__context__ if is_said else None)
     return False
 
 

@@ -18,14 +18,22 @@ if TYPE_CHECKING:
 
 
 class ClosedPaths:
-    """The paths of `sources`, but for those that `open_paths` names, below each of `roots`.
+    """The paths of `sources`, but for those that `open_paths` names.
+
+    They are closed below `base_path` as well, which this package takes off a request's path,
+    and below each of `roots`, which the app itself takes off, also one that a source's path
+    begins with.
 
     Raises:
         AppError: `open_paths` names no source from within AWS.
     """
 
     def __init__(
-        self, sources: Sequence[EventSource], open_paths: Iterable[str], roots: Iterable[str]
+        self,
+        sources: Sequence[EventSource],
+        open_paths: Iterable[str],
+        base_path: str = "",
+        roots: Iterable[str] = (),
     ) -> None:
         internal = {source.name: source for source in sources if source.is_internal}
         is_open = set(open_paths)
@@ -34,27 +42,25 @@ class ClosedPaths:
                 f"{', '.join(sorted(unknown))} in open_paths: not one of the sources that have "
                 f"a path of their own, {', '.join(sorted(internal))}"
             )
+        own_roots = {reading for root in roots for reading in readings(root)} - {"/"}
+        self._roots = own_roots | (readings(base_path) if base_path else set())
         self._names: dict[str, str] = {}
         self._below: dict[str, str] = {}
         for name, source in internal.items():
             if name in is_open or not source.path:
                 continue
-            for reading in readings(source.path):
+            for reading in _below_any(readings(source.path), own_roots):
                 self._names[reading] = name
                 if getattr(source, "has_paths_below", False):
                     self._below[reading + "/"] = name
-        self._roots = {reading for root in roots if root for reading in readings(root)} - {"/"}
 
     def source_at(self, request: Request) -> str | None:
         """The name of the source whose path the request may be taken to ask for, or None."""
         roots = self._roots
         if request.root_path:
             roots = roots | readings(request.root_path)
-        for reading in readings(request.path):
+        for reading in _below_any(readings(request.path), roots):
             name = self._name_at(reading)
-            for root in roots:
-                if name is None and reading.startswith(root + "/"):
-                    name = self._name_at(reading[len(root) :])
             if name is not None:
                 return name
         return None
@@ -68,17 +74,39 @@ class ClosedPaths:
         return name
 
 
+def _below_any(found: set[str], roots: set[str]) -> set[str]:
+    """Paths as they are, and without those of `roots` that they begin with, one or several."""
+    below = {
+        reading[len(root) :]
+        for root in roots
+        for reading in found
+        if reading.startswith(root + "/")
+    }
+    return found if below <= found else _below_any(found | below, roots)
+
+
 def readings(path: str) -> set[str]:
-    """What routers may make of a path: with its dots, and with them resolved."""
+    """What routers may make of a path: with its dots, and with them resolved.
+
+    Each of them twice: with all but ASCII dropped, and with what regular expressions that
+    ignore case take for a letter of ASCII (`re`: "also match" for IGNORECASE) as that letter.
+    """
     if _is_plain(path):
         return {path.rstrip("/") or "/"}
     from posixpath import normpath
     from urllib.parse import unquote_to_bytes
 
-    text = unquote_to_bytes(path).decode("ascii", "ignore").replace("\\", "/").lower()
-    visible = "".join(character for character in text if "!" <= character <= "~")
-    as_sent = "/" + "/".join(segment for segment in visible.split("/") if segment)
-    return {as_sent, normpath(as_sent)}
+    sent = unquote_to_bytes(path)
+    found = set()
+    for text in (
+        sent.decode("ascii", "ignore").lower(),
+        sent.decode("utf-8", "ignore").casefold().replace("\u0131", "i"),
+    ):
+        visible = "".join(character for character in text if "!" <= character <= "~")
+        segments = visible.replace("\\", "/").split("/")
+        as_sent = "/" + "/".join(segment for segment in segments if segment)
+        found |= {as_sent, normpath(as_sent)}
+    return found
 
 
 def _is_plain(path: str) -> bool:

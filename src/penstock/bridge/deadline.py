@@ -40,7 +40,8 @@ def guard_of(context: Any, margin_ms: int | None) -> DeadlineGuard | None:
 class Timed:
     """Awaits an app's coroutine; calls `warn` when the time has come, and cancels it later.
 
-    It is cancelled after half of the margin, so that there is time to say that it failed.
+    It is cancelled after half of the margin, so that there is time to say that it failed;
+    `give_up` is called before that, as the app may catch it and go on.
     No timer is set for an app that answers without waiting for anything.
     """
 
@@ -49,11 +50,13 @@ class Timed:
         app: Coroutine[Any, Any, None],
         guard: DeadlineGuard,
         warn: Callable[[], None],
+        give_up: Callable[[], None],
     ) -> None:
         self._app = app
         self._guard = guard
         self._patience = guard.margin_ms / 2000
         self._warn = warn
+        self._give_up = give_up
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[Any] | None = None
         #: Whether the app was cancelled because its time was up.
@@ -95,6 +98,7 @@ class Timed:
     def _cancel(self) -> None:
         if self._task is not None:
             self.has_cancelled = True
+            self._give_up()
             self._task.cancel()
 
     def _stop(self) -> None:

@@ -36,7 +36,20 @@ def interface_of(app: Any) -> str:
             "arguments, so it is neither an ASGI 3.0 app (scope, receive, send) nor a WSGI app "
             f"(environ, start_response){_hint()}"
         )
+    if _is_lambda_handler(app):
+        raise AppError(
+            f"{app!r:.80} takes an event and a context, so it is a Lambda handler already and "
+            f"needs no adapt; hand in the ASGI or WSGI app itself{_hint()}"
+        )
     return interface
+
+
+def _is_lambda_handler(app: Any) -> bool:
+    """Whether the app calls its arguments what Lambda does."""
+    code = getattr(_call_of(app), "__code__", None)
+    names = code.co_varnames[: code.co_argcount] if code is not None else ()
+    names = [name.strip("_") for name in names if name != "self"]
+    return bool(names) and names[0] == "event" and names[-1] in ("context", "ctx")
 
 
 def _hint() -> str:
@@ -45,14 +58,12 @@ def _hint() -> str:
 
 def _arguments_of(app: Any) -> tuple[int | None, bool]:
     """How many arguments the app takes, None for any number, and whether it is awaited."""
-    call: Any = app if hasattr(app, "__code__") else getattr(type(app), "__call__", None)  # noqa: B004
-    while hasattr(call, "__wrapped__"):
-        call = call.__wrapped__
+    call = _call_of(app)
     code = getattr(call, "__code__", None)
     if code is not None:
         if code.co_flags & _VARARGS:
             return None, bool(code.co_flags & _COROUTINE)
-        has_self = call is not app and not hasattr(app, "__code__")
+        has_self = not hasattr(app, "__code__") and not _is_static(app)
         # A bound method has its function's code.
         has_self = has_self or getattr(app, "__self__", None) is not None
         least = code.co_argcount - has_self - len(getattr(call, "__defaults__", None) or ())
@@ -67,3 +78,17 @@ def _arguments_of(app: Any) -> tuple[int | None, bool]:
         return None, iscoroutinefunction(call)
     count = sum(parameter.default is Parameter.empty for parameter in parameters)
     return count, iscoroutinefunction(call)
+
+
+def _call_of(app: Any) -> Any:
+    """The function that is called when the app is, below its decorators."""
+    call: Any = app if hasattr(app, "__code__") else getattr(type(app), "__call__", None)  # noqa: B004
+    while hasattr(call, "__wrapped__"):
+        call = call.__wrapped__
+    return call
+
+
+def _is_static(app: Any) -> bool:
+    """Whether the app's `__call__` is a static method, which is not given the app itself."""
+    found = (vars(base)["__call__"] for base in type(app).__mro__ if "__call__" in vars(base))
+    return isinstance(next(found, None), staticmethod)

@@ -13,7 +13,13 @@ from . import wsgi
 from .answering import AsyncKept, AsyncStreamed, Kept, Streamed
 from .deadline import guard_of
 from .interface import interface_of
-from .options import checked_margin, checked_names, checked_sources, streaming_names
+from .options import (
+    check_paths,
+    checked_margin,
+    checked_names,
+    checked_sources,
+    streaming_names,
+)
 from .routing import Router, log
 
 TYPE_CHECKING = False
@@ -49,10 +55,10 @@ def adapt(
 
     `mode` is `auto`, which streams to the sources that `stream` names; `stream`, which
     streams to all that can take it; or `buffer`, which always answers with one proxy
-    response. `stream` is `["function_url"]`, unless the variable PENSTOCK_STREAM has other
-    names, with commas: the URL's invoke mode must then be RESPONSE_STREAM. No event tells
-    whether its caller streams, and under a buffered one a stream's body is lost, so that
-    has to be said for everything else.
+    response. Only with `auto` may `stream` be given. It is `["function_url"]`, unless the
+    variable PENSTOCK_STREAM has other names, with commas: the URL's invoke mode must then be
+    RESPONSE_STREAM. No event tells whether its caller streams, and under a buffered one a
+    stream's body is lost, so that has to be said for everything else.
 
     `sources` are event sources to ask besides those that Penstock knows, or, if one has the
     name of a known one, in its place: `[Sqs("/orders", per_record=True)]`. An event that no
@@ -89,6 +95,10 @@ def adapt(
             the app says that it cannot start.
         ValueError: `default_path` is no path.
     """
+    if isinstance(app, _Handler):
+        raise AppError(
+            "the app is what adapt has made of one already; hand in the ASGI or WSGI app itself"
+        )
     interface = interface or interface_of(app)
     if interface not in ("asgi", "wsgi"):
         raise AppError(f"interface is 'asgi' or 'wsgi', not {interface!r}")
@@ -102,6 +112,7 @@ def adapt(
             raise AppError("default_path and a source called direct are two ways to say one thing")
         known["direct"] = Direct(default_path)
     asked = list(known.values())
+    check_paths(asked)
     streaming = streaming_names(mode, stream, asked)
     router = Router(asked, base_path, checked_names("open_paths", open_paths), app)
     take_over_aws_client()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from sys import modules
-
 from ..errors import AppError, EventError
 from ..event_sources.detect import source_of
 from .closed_paths import ClosedPaths
+from .wrapped_apps import roots_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ class Router:
     ) -> None:
         self._sources = sources
         self._base_path = _checked_base(base_path)
-        self._closed = ClosedPaths(sources, open_paths, [self._base_path, _own_root_of(app)])
+        self._closed = ClosedPaths(sources, open_paths, self._base_path, roots_of(app))
 
     def call(self, event: Any, context: Any) -> Call:
         """Find out what `event` asks for.
@@ -133,12 +132,12 @@ def _checked_base(path: str) -> str:
         return ""
     if not isinstance(path, str) or not path.startswith("/") or path.startswith("//"):
         raise AppError(f"base_path is like '/api', not {path!r:.80}")
+    if not path.isascii() or not path.isprintable() or any(mark in path for mark in " ?#"):
+        from urllib.parse import quote
+
+        encoded = quote(path, safe="/%!$&'()*+,;=:@", errors="replace")
+        raise AppError(
+            f"base_path is the start of a path as it is in a URL, like {encoded!r:.80}, and "
+            f"{path!r:.80} never is"
+        )
     return path.rstrip("/")
-
-
-def _own_root_of(app: Any) -> str:
-    """The path below which the app itself says that it is mounted, and which it takes off."""
-    root = getattr(app, "root_path", None)
-    if not root and "django.conf" in modules and type(app).__module__.startswith("django."):
-        root = modules["django.conf"].settings.FORCE_SCRIPT_NAME
-    return root if isinstance(root, str) else ""

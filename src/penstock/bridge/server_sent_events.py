@@ -42,9 +42,6 @@ class _EventStreams:
         self._into = into
         self._body = body
         self._is_event_stream = False
-        #: Whether the app has heard that its time is up. What it then ends need not be all, so
-        #: the client is told that instead of the end. A guard of the stream says it as well.
-        self.out_of_time = False
 
     @property
     def has_head(self) -> bool:
@@ -76,9 +73,6 @@ class _EventStreams:
         if self._is_event_stream:
             self._body.start()
 
-    def _has_run_out(self) -> bool:
-        return self.out_of_time or getattr(self._into._stream._guard, "raised", False)
-
 
 class EventStreams(_EventStreams):
     """An answer that blocks. A context manager, around the running app.
@@ -87,12 +81,18 @@ class EventStreams(_EventStreams):
     """
 
     def __init__(self, into: Streamed, options: ServerSentEvents, context: Any) -> None:
-        super().__init__(into, EventBody(into._stream, context, *_ways(options)))
+        def body() -> EventBody:
+            return EventBody(into._stream, context, *_ways(options))
+
+        super().__init__(into, body())
+        self._make_body = body
 
     def head(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
         """Take status and header fields; WSGI apps may do so again before the first byte."""
         if self._is_event_stream:
             self._body.stop()
+            # Once stopped, it is for good; nothing has left, so another is the same.
+            self._body = self._make_body()
         super().head(status, headers)
 
     def body(self, data: bytes) -> None:
@@ -105,9 +105,9 @@ class EventStreams(_EventStreams):
     def end(self) -> None:
         """End the response."""
         if self._is_event_stream:
-            # A heartbeat that is under way may hold the guard's word for a moment.
-            self._body.stop()
-            if self._has_run_out():
+            # The app has heard that its time is up. What it then ends need not be all.
+            if getattr(self._into._stream._guard, "raised", False):
+                self._body.stop()
                 self._body.fail(DeadlineApproaching())
             else:
                 self._body.end()
@@ -146,10 +146,7 @@ class AsyncEventStreams(_EventStreams):
     async def end(self) -> None:
         """End the response."""
         if self._is_event_stream:
-            if self._has_run_out():
-                await self._body.fail(DeadlineApproaching())
-            else:
-                await self._body.end()
+            await self._body.end()
         await self._into.end()
 
     async def __aenter__(self) -> Self:

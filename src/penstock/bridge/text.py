@@ -11,6 +11,11 @@ def field_bytes(value: str) -> bytes:
         return value.encode("utf-8", "replace")
 
 
+def as_characters(value: str) -> str:
+    """The same bytes as characters, which is how a WSGI app has everything (PEP 3333)."""
+    return value if value.isascii() else field_bytes(value).decode("latin-1")
+
+
 def host_and_port(host: str | None, scheme: str) -> tuple[str, int]:
     """What the `host` field says; without a port the scheme's own."""
     name, colon, port = (host or "").rpartition(":")

@@ -11,7 +11,7 @@ from contextvars import copy_context
 
 from ..deadline import GuardedBlock
 from ..errors import AppError, StreamBrokenError
-from .text import field_bytes, host_and_port
+from .text import as_characters, host_and_port
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,13 +42,13 @@ def environ_of(request: Request, marks: dict[str, Any]) -> dict[str, Any]:
         "SCRIPT_NAME": unquote_to_bytes(root_path).decode("latin-1"),
         "PATH_INFO": unquote_to_bytes(request.path[len(root_path) :]).decode("latin-1"),
         "QUERY_STRING": request.query,
-        "SERVER_NAME": name,
+        "SERVER_NAME": as_characters(name),
         "SERVER_PORT": str(port),
         "SERVER_PROTOCOL": request.protocol,
         "REMOTE_ADDR": request.source_ip,
         "CONTENT_LENGTH": str(len(request.body)),
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": scheme,
+        "wsgi.url_scheme": as_characters(scheme),
         "wsgi.input": BytesIO(request.body),
         # It ends by itself, also for a client that sent its body in chunks.
         "wsgi.input_terminated": True,
@@ -60,15 +60,14 @@ def environ_of(request: Request, marks: dict[str, Any]) -> dict[str, Any]:
         **marks,
     }
     if (content_type := headers.get("content-type")) is not None:
-        environ["CONTENT_TYPE"] = content_type
+        environ["CONTENT_TYPE"] = as_characters(content_type)
     for name, value in headers:
         # With underscores it would be another header's name.
         if "_" in name or name.lower() in ("content-type", "content-length"):
             continue
         key = "HTTP_" + name.upper().replace("-", "_")
         joint = "; " if key == "HTTP_COOKIE" else ","
-        if not value.isascii():
-            value = field_bytes(value).decode("latin-1")
+        value = as_characters(value)
         environ[key] = f"{environ[key]}{joint}{value}" if key in environ else value
     return environ
 
@@ -98,15 +97,19 @@ def answer(
 
 def _answer(app: App, environ: dict[str, Any], into: Streamed | Kept | EventStreams) -> None:
     start = _Start(into)
-    parts = app(environ, start)
-    if parts is None:
-        raise AppError("the WSGI app returned None; it should return an iterable of bytes")
+    parts: Any = None
     try:
-        start.send_known_head()
+        parts = app(environ, start)
+        if parts is None or isinstance(parts, (bytes, str)):
+            found = "None" if parts is None else type(parts).__name__
+            raise AppError(
+                f"the WSGI app returned {found}; it should return an iterable of bytes, "
+                "a list of them for example"
+            )
         for data in _each(parts):
             if data:
                 start.write(data)
-        start.send_head()
+        start.check_head()
         into.end()
     except StreamBrokenError:
         pass  # nobody is there any more who could be told
@@ -123,7 +126,11 @@ def _each(parts: Iterable[bytes]) -> Iterable[bytes]:
 
 
 class _Start:
-    """`start_response`, and the `write` that it returns."""
+    """`start_response`, and the `write` that it returns.
+
+    The head is given to `into` at once, which does not send it: only so it is known that an
+    event stream has begun before there is anything in it.
+    """
 
     def __init__(self, into: Streamed | Kept | EventStreams) -> None:
         self._into = into
@@ -146,8 +153,7 @@ class _Start:
         if not code.isdecimal() or len(code) != 3:
             raise AppError(f"a status is like '200 OK', not {status!r:.80}")
         self._head = int(code), [(name, value.strip(" \t")) for name, value in headers]
-        if self._into.has_head:
-            self._into.head(*self._head)
+        self._into.head(*self._head)
         return self.write
 
     def write(self, data: bytes) -> None:
@@ -156,16 +162,15 @@ class _Start:
             raise AppError(f"a WSGI app's body is bytes, not {type(data).__name__}")
         if self._into.has_ended:
             raise AppError("write was called after the end of the response")
-        self.send_head()
+        self.check_head()
         self._into.body(data)
 
-    def send_known_head(self) -> None:
-        """Give the head if the app has told it before its iterable is asked for anything."""
-        if self._head is not None:
-            self.send_head()
+    def check_head(self) -> None:
+        """Whether there is a head for what is sent.
 
-    def send_head(self) -> None:
-        """Give the head, once."""
+        Raises:
+            AppError, PreludeError: there is none, or only one that cannot be sent.
+        """
         if self._into.has_head:
             return
         if self._head is None:

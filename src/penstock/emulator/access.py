@@ -8,6 +8,7 @@ served from here by its origin, unless what it asks for opens itself to that ori
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -16,6 +17,8 @@ from ..messages import Headers
 
 _WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - known, not bound to
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+_KEPT_HOST = 256
 
 
 class AccessRules:
@@ -26,6 +29,8 @@ class AccessRules:
         # An address cannot be made to point elsewhere, as a name can.
         self._takes_addresses = not self._hosts.isdisjoint(_WILDCARDS)
         self._origins = {_checked_origin(origin) for origin in origins}
+        # Callers say the same over and over again.
+        self._knows = lru_cache(maxsize=256)(self._looks_up)
 
     def trusted_origin(self, headers: Headers) -> str | None:
         """The `Origin` of the request, if it is one of those that may use the emulator."""
@@ -41,17 +46,16 @@ class AccessRules:
         may use all of the emulator.
         """
         host = headers.get("host") or ""
-        if not self._knows(host):
+        if not (self._knows if len(host) <= _KEPT_HOST else self._looks_up)(host):
             return (
                 f"the host {host!r} is not one of this emulator's; it answers to localhost, "
                 "127.0.0.1, [::1], *.localhost and what --host names"
             )
-        allowed = {f"http://{host.lower()}", *self._origins}
-        origins = headers.get_all("origin")
-        for origin in origins:
-            if origin.lower() not in allowed and not opens_to(origin):
-                return _foreign(origin)
-        if origins:
+        if origins := headers.get_all("origin"):
+            allowed = {f"http://{host.lower()}", *self._origins}
+            for origin in origins:
+                if origin.lower() not in allowed and not opens_to(origin):
+                    return _foreign(origin)
             return None
         site = headers.get("sec-fetch-site")
         if site not in (None, "none", "same-origin"):
@@ -62,7 +66,7 @@ class AccessRules:
                 return _foreign(page if referrer.netloc else f"another site ({site})")
         return None
 
-    def _knows(self, host: str) -> bool:
+    def _looks_up(self, host: str) -> bool:
         try:
             name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
         except ValueError:

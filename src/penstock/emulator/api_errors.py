@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from email.utils import formatdate
+from functools import lru_cache
 
-from .http_server import Exchange, HeaderList
+from .http.http_server import Exchange, HeaderList
 from .invocations import new_request_id
 
 
@@ -37,4 +39,9 @@ def refuse(
 
 def platform_headers(request_id: str) -> HeaderList:
     """What AWS says with every answer."""
-    return [("Date", formatdate(usegmt=True)), ("x-amzn-RequestId", request_id)]
+    return [("Date", _date(int(time.time()))), ("x-amzn-RequestId", request_id)]
+
+
+@lru_cache(maxsize=2)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)

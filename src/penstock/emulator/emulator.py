@@ -14,22 +14,22 @@ from ..errors import EmulatorError
 from . import limits
 from .access import AccessRules
 from .concurrency import ACCOUNT_CONCURRENCY
-from .cors import allows_origin, is_preflight
 from .credentials import Credentials, credentials_from
 from .deadlines import Deadlines
-from .event_invokes import EventInvokes
 from .fault_values import NONE as NO_FAULTS
 from .fault_values import Faults
 from .faults import FaultInjector
 from .fronts.api_gateway import ApiGateway
+from .fronts.cors import allows_origin, is_preflight
 from .fronts.function_url import FunctionUrls, refuse_unknown
 from .function_urls import DOMAIN as _URL_DOMAIN
 from .function_urls import FunctionUrl
 from .functions import REGION_DEFAULT, Function
 from .handler_check import problem_of
-from .http_server import Exchange, HttpServer
-from .invoke_api import InvokeApi
-from .invoke_oddities import Oddities
+from .http.http_server import Exchange, HttpServer
+from .invoke.event_invokes import EventInvokes
+from .invoke.invoke_api import InvokeApi
+from .invoke.invoke_oddities import Oddities
 from .lambda_api.api import CODE_PATH, LambdaApi
 from .lambda_api.settings import ApiSettings
 from .log import Log

@@ -42,7 +42,7 @@ _HINTS = (
 
 def hint_for(detail: str) -> str | None:
     """A sentence that may help with the error that `detail` tells of, or None."""
-    for pattern, hint in _HINTS:
+    for pattern, hint in _HINTS if detail else ():
         if re.search(pattern, detail):
             return hint
     return None

@@ -10,7 +10,7 @@ import secrets
 from urllib.parse import urlsplit
 
 from ..messages import Headers
-from .http_server import Exchange, HeaderList
+from .http.http_server import Exchange, HeaderList
 
 _HEADER = "x-penstock-own"
 

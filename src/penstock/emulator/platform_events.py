@@ -11,14 +11,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
 
 Record: TypeAlias = "dict[str, Any] | str"
 
 
-@dataclass(frozen=True)
-class PlatformEvent:
+class PlatformEvent(NamedTuple):
     """One thing that happened, at `time` (seconds since the epoch).
 
     `record` is an object, or for the types "function" and "extension" a line of the log
@@ -91,7 +90,12 @@ def timestamp(seconds: float) -> str:
     """Seconds since the epoch as ISO 8601 with milliseconds."""
     whole = int(seconds)
     milliseconds = int((seconds - whole) * 1000)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{milliseconds:03}Z"
+    return f"{_second(whole)}.{milliseconds:03}Z"
+
+
+@lru_cache(maxsize=16)
+def _second(whole: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
 
 
 def span(name: str, start: float, end: float) -> dict[str, Any]:
@@ -107,6 +111,11 @@ def span(name: str, start: float, end: float) -> dict[str, Any]:
 def milliseconds(seconds: float) -> float:
     """Milliseconds with microsecond precision, as AWS has them."""
     return int(seconds * 1_000_000) / 1000
+
+
+def start_text(request_id: str, version: str) -> str:
+    """START of an invocation, as it stands in the log of a function."""
+    return f"START RequestId: {request_id} Version: {version}\n"
 
 
 def report_text(record: dict[str, Any]) -> str:
@@ -141,7 +150,7 @@ def text_of(event: PlatformEvent) -> str | None:
     if isinstance(record, str):
         return None
     if event.type == "platform.start":
-        return f"START RequestId: {record['requestId']} Version: {record['version']}\n"
+        return start_text(record["requestId"], record["version"])
     if event.type == "platform.report":
         return report_text(record)
     if event.type == "platform.initReport" and record["status"] != "success":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .concurrency import ACCOUNT_CONCURRENCY, Concurrency
 from .deadlines import Deadlines
-from .environments import Environments
+from .environments.environments import Environments
 from .function_urls import FunctionUrl
 from .functions import LATEST, Function
 from .log import Log

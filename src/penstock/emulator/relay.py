@@ -12,11 +12,12 @@ import logging
 import threading
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..wire.response_states import Event, State, next_state
 from . import limits
-from .http_server import ClientGoneError
+from .http.http_server import ClientGoneError
+from .latch import Latch
 
 _log = logging.getLogger("penstock.emulator")
 
@@ -138,8 +139,7 @@ def _platform_error(ending: Ending, error_type: str, message: str) -> Outcome:
     return Outcome(ending, error_type, payload.encode())
 
 
-@dataclass(frozen=True)
-class ResponseHead:
+class ResponseHead(NamedTuple):
     """What the runtime says before the body.
 
     `content_type` is "" if there was none; `says_streaming` is the response mode header.
@@ -175,7 +175,7 @@ class Relay:
         self._left = max_size
         self._is_streaming = is_streaming
         self._lock = threading.Lock()
-        self._ended = threading.Event()
+        self._ended = Latch()
         self._state = State.WAITING
         self._outcome: Outcome | None = None
         self._cause_of_cut: Outcome | None = None

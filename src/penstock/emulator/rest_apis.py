@@ -13,7 +13,7 @@ from hashlib import sha256
 
 from ..errors import EmulatorError
 from . import limits
-from .rest_api_paths import match, segments_of
+from .fronts.rest_api_paths import match, segments_of
 
 DOMAIN = ".execute-api.localhost"
 

@@ -133,6 +133,11 @@ class Batched(Delivered):
         failures = answer.get("batchItemFailures")
         if failures is None:
             # No report; AWS also takes null for an empty list.
+            if (near := _near_miss_in(answer)) is not None:
+                raise self._malformed(
+                    f"has {near}, which nobody reads; a report is "
+                    '{"batchItemFailures": [{"itemIdentifier": ...}]}'
+                )
             return []
         if not isinstance(failures, list):
             raise self._malformed(
@@ -155,6 +160,13 @@ class Batched(Delivered):
             if "json" in content_type.lower() or response.body.lstrip().startswith(b"{"):
                 raise self._malformed("is not valid JSON") from None
             return {}
+        if isinstance(answer, list) and any(
+            isinstance(item, dict) and "itemIdentifier" in item for item in answer
+        ):
+            raise self._malformed(
+                "is a list of failures, which nobody reads; a report is "
+                '{"batchItemFailures": [{"itemIdentifier": ...}]}'
+            )
         return answer if isinstance(answer, dict) else {}
 
     def _checked_identifier(self, failure: object, known: set[str | None]) -> str:
@@ -249,6 +261,15 @@ class Shard(RecordBatch):
         if response is None:
             raise DeliveryError(f"there was no time for POST {self.path}")
         return self.result(response, event)
+
+
+def _near_miss_in(answer: dict[str, Any]) -> str | None:
+    """A key that is meant for `batchItemFailures` and is not it: AWS would delete what failed."""
+    for key in answer:
+        letters = key.replace("_", "").replace("-", "").lower()
+        if key != "batchItemFailures" and letters.removesuffix("s") == "batchitemfailure":
+            return key
+    return None
 
 
 def _has_window(event: Any) -> bool:

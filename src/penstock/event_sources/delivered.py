@@ -24,7 +24,8 @@ class Delivered:
     `host` is the request's `host`: the name under which the service acts within AWS.
 
     Raises:
-        ValueError: `path` is no path: text that begins with one slash, without a query.
+        ValueError: `path` is no path: text that begins with one slash, without a query. Nor
+            is it "/" where the requests are to paths below it, as those would be all.
     """
 
     name: str
@@ -37,6 +38,11 @@ class Delivered:
     def __init__(self, path: str | None = None) -> None:
         if path is not None:
             self.path = _checked_path(path)
+            if path == "/" and getattr(self, "has_paths_below", False):
+                raise ValueError(
+                    f"the path of {type(self).__name__} is like '/websocket', not '/': those "
+                    "below it are closed to outside callers, and below '/' are all"
+                )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self.path}>"

@@ -92,6 +92,8 @@ def _check_attributes(source: Any) -> None:
         not path.startswith("/") or path.startswith("//") or "?" in path or "#" in path
     ):
         _fail(f"path is {path!r}; of an internal source it should be like '/queue'")
+    if getattr(source, "has_paths_below", False) and not path.strip("/"):
+        _fail(f"path is {path!r} with has_paths_below; it should not be that of every request")
     methods = ["matches", "request", "result"]
     if getattr(source, "per_record", False):
         methods.append("result_by_record")

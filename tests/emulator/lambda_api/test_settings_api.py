@@ -8,7 +8,7 @@ import pytest
 
 from penstock.cli.archives import write_zip
 from penstock.cli.package import layer_files
-from penstock.emulator.event_invokes import EventInvokeConfig
+from penstock.emulator.invoke.event_invokes import EventInvokeConfig
 
 from .conftest import ARN, zipped
 

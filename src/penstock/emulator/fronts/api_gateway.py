@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from ..deadlines import Deadlines
-from ..http_server import Exchange
+from ..http.http_server import Exchange
 from ..own_requests import OwnRequests
 from ..rest_apis import RestApi
 from .rest_api_authorizers import LambdaAuthorizers

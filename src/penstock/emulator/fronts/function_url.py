@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Any
 
 from ...errors import RemoteProtocolError
-from ...event_sources.function_url import (
+from ...event_sources.function_url_events import (
     UrlResponse,
     event_from_request,
     head_from_metadata,
@@ -26,18 +26,18 @@ from ...wire.prelude import CONTENT_TYPE as INTEGRATION_CONTENT_TYPE
 from ...wire.prelude import PreludeDecoder
 from .. import limits
 from ..api_errors import too_many_requests
-from ..bandwidth import Bandwidth
 from ..credentials import AccessKey, Credentials
-from ..environments import Environments, TooManyRequestsError
+from ..environments.environments import Environments, TooManyRequestsError
 from ..function_urls import FunctionUrl
 from ..functions import ACCOUNT
-from ..http_server import BodyTooLargeError, Exchange
+from ..http.http_server import BodyTooLargeError, Exchange
 from ..invocations import Invocation
 from ..quirks import Quirks
 from ..relay import BufferedReceiver, Ending, Outcome
-from ..sigv4 import NOT_SIGNED, SignatureError, verify
+from .bandwidth import Bandwidth
 from .function_url_call import UrlCall
 from .function_url_streaming import StreamingReceiver, is_json
+from .sigv4 import NOT_SIGNED, SignatureError, verify
 
 
 class FunctionUrls:

@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable
 from email.utils import formatdate
 
-from ...event_sources.function_url import UrlResponse, internal_server_error
-from ..cors import allows_origin, is_preflight, preflight_headers, with_cors
+from ...event_sources.function_url_events import UrlResponse, internal_server_error
 from ..function_urls import FunctionUrl
-from ..http_server import Exchange, HeaderList
+from ..http.http_server import Exchange, HeaderList
 from ..invocations import new_request_id, new_trace_id
+from .cors import allows_origin, is_preflight, preflight_headers, with_cors
 
 # What the front door says itself. `content-length` was seen on AWS (cargo-lambda#862), the
 # others are by report, and as API Gateway does it.

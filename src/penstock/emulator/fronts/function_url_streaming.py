@@ -6,7 +6,7 @@ import json
 import time
 
 from ...errors import RemoteProtocolError
-from ...event_sources.function_url import (
+from ...event_sources.function_url_events import (
     UrlResponse,
     head_from_metadata,
     internal_server_error,
@@ -16,9 +16,9 @@ from ...event_sources.function_url import (
 from ...wire.prelude import CONTENT_TYPE as INTEGRATION_CONTENT_TYPE
 from ...wire.prelude import PreludeDecoder
 from .. import limits
-from ..bandwidth import Bandwidth
 from ..quirks import Quirks
 from ..relay import Ending, Outcome, ResponseHead
+from .bandwidth import Bandwidth
 from .function_url_call import UrlCall
 
 _BODILESS = (204, 304)

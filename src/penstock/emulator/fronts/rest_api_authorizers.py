@@ -15,18 +15,18 @@ from typing import Any
 
 from ...event_sources.rest_api_events import authorizer_event, query_of_request, token_event
 from .. import limits
-from ..authorizer_results import (
+from ..environments.environments import TooManyRequestsError
+from ..functions import ACCOUNT
+from ..invocations import Invocation
+from ..relay import BufferedReceiver, Ending, Relay
+from ..rest_apis import Authorizer
+from .authorizer_results import (
     AuthorizerResult,
     AuthorizerResultError,
     Decision,
     ResultCache,
     parsed_result,
 )
-from ..environments import TooManyRequestsError
-from ..functions import ACCOUNT
-from ..invocations import Invocation
-from ..relay import BufferedReceiver, Ending, Relay
-from ..rest_apis import Authorizer
 from .rest_api_call import Call, RefusedError, Target
 from .rest_api_lambda import Find, environments_of
 

@@ -18,7 +18,7 @@ from ...event_sources.rest_api_events import event_from_request
 from ...messages import Request
 from .. import limits
 from ..functions import ACCOUNT
-from ..http_server import BodyTooLargeError, Exchange, HeaderList
+from ..http.http_server import BodyTooLargeError, Exchange, HeaderList
 from ..invocations import new_request_id, new_trace_id
 from ..rest_apis import Method, RestApi, Stage
 

@@ -14,17 +14,17 @@ from typing import Any
 import h11
 
 from .. import limits
-from ..bandwidth import Bandwidth
 from ..deadlines import Deadlines
-from ..http_backend import (
+from ..http.http_backend import (
     Backend,
     BackendError,
     BackendTimeoutError,
     UnknownBackendError,
     UnreachableBackendError,
 )
-from ..http_server import HeaderList
+from ..http.http_server import HeaderList
 from ..own_requests import OwnRequests
+from .bandwidth import Bandwidth
 from .rest_api_answers import sent_fields
 from .rest_api_call import Call, RefusedError, Target, failed, is_text
 from .rest_api_mapping import backend_request

@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote, urlencode
 
 from ...event_sources.rest_api_events import headers_of_request, query_of_request
 from ...messages import HOP_BY_HOP, Request
-from ..http_server import HeaderList
+from ..http.http_server import HeaderList
 from ..rest_apis import Integration, Stage
 
 # Framing is between two neighbours; these three are answered, or used up, on the way.

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from ...errors import RemoteProtocolError
 from ...messages import Response
 from ...wire.prelude import PreludeDecoder
-from ..bandwidth import Bandwidth
-from ..http_server import Exchange, HeaderList
+from ..http.http_server import Exchange, HeaderList
 from ..relay import Ending, Outcome, Relay, ResponseHead
+from .bandwidth import Bandwidth
 from .rest_api_answers import NO_PRELUDE_MEND, MalformedResponseError, head_of_stream
 
 _BODILESS = (204, 304)

@@ -10,22 +10,15 @@ from urllib.parse import parse_qs
 
 from ...errors import EmulatorError
 from ..api_errors import platform_headers, refuse
-from ..event_invokes import EventInvokeConfig
 from ..function_urls import FunctionUrl
 from ..functions import LATEST, Function
-from ..http_server import BodyTooLargeError, Exchange
+from ..http.http_server import BodyTooLargeError, Exchange
 from ..invocations import new_request_id
-from ..invoke_requests import find_operation
+from ..invoke.event_invokes import EventInvokeConfig
+from ..invoke.invoke_requests import find_operation
 from ..policies import missing_for_url
 from ..registry import Registry
-from . import (
-    functions_api,
-    layers_api,
-    policies_api,
-    settings_api,
-    urls_api,
-    versions_api,
-)
+from . import functions_api, layers_api, policies_api, settings_api, urls_api, versions_api
 from .control_plane import ControlPlane
 from .errors import ApiError, conflict, not_emulated, not_readable, not_valid, too_large
 from .names import read_name

@@ -7,13 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 
 from ..functions import LATEST
-from ..policies import (
-    Policy,
-    PolicyError,
-    check_qualifier,
-    check_revision,
-    permission_from_request,
-)
+from ..policies import Policy, PolicyError, check_qualifier, check_revision, permission_from_request
 from .control_plane import ControlPlane
 from .errors import ApiError, not_found
 from .names import Written

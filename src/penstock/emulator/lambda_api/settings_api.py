@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 from .. import limits
-from ..destinations import FunctionDestination, read_destination
-from ..event_invokes import EventInvokeConfig
 from ..functions import LATEST
+from ..invoke.destinations import FunctionDestination, read_destination
+from ..invoke.event_invokes import EventInvokeConfig
 from .control_plane import ControlPlane
 from .errors import ApiError, invalid, not_found
 from .paging import page

@@ -1,0 +1,1 @@
+"""Execution environments: their processes, what they ask, and how they live and end."""

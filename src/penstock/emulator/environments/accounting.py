@@ -1,0 +1,154 @@
+"""What an environment uses of memory and of the room for temporary files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ..deadlines import Deadlines
+from ..functions import Function
+
+#: What Lambda's `/tmp` has unless more was ordered, in MB. (Lambda quotas)
+TEMPORARY_FILES = 512
+
+# How often children and files are looked for, in seconds.
+_LOOK_EVERY = 1.0
+
+# How often memory is looked at where its limit is enforced.
+_WATCH_EVERY = 0.1
+
+
+class Accounting:
+    """Keeps a folder for temporary files, and tells once when more is used than there is."""
+
+    def __init__(self, function: Function, say: Callable[[str], None]) -> None:
+        self._function = function
+        self._say = say
+        self._folder: str | None = None
+        self._told: set[str] = set()
+        self._children_mb = 0
+        self._next_look = 0.0
+        self._is_over = False
+
+    def variables(self) -> dict[str, str]:
+        """Makes the folder, and gives what tells the processes of it.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        if "TMPDIR" in self._function.environment:
+            return {}
+        self._folder = tempfile.mkdtemp(prefix="penstock-tmp-")
+        # The second is for the guardian, which deletes it if the emulator is killed.
+        return {"TMPDIR": self._folder, "PENSTOCK_TEMPORARY": self._folder}
+
+    def remove(self) -> None:
+        """Delete the folder."""
+        self._is_over = True
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def memory_used(self, pid: int | None, peak: int | None) -> int | None:
+        """The most that a process and its children have used, in MB; `peak` is the process's.
+
+        Tells what is over its limit, each once. For children and files it looks now and then
+        only: that takes long.
+        """
+        if pid is None or peak is None:
+            return peak
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + _LOOK_EVERY
+            found = group_memory_mb(pid, "VmHWM", without=pid)
+            self._children_mb = max(self._children_mb, found)
+            self._check_files()
+        used = peak + self._children_mb
+        function = self._function
+        if used > function.memory:
+            self._tell(
+                "memory",
+                f"{function.name} has used {used} MB of memory and has "
+                f"{function.memory}: Lambda kills it then (Runtime.ExitError, signal: killed)",
+            )
+        return used
+
+    def watch(
+        self, deadlines: Deadlines, pid: Callable[[], int | None], on_used_up: Callable[[], None]
+    ) -> None:
+        """Tell, and call `on_used_up`, when a process and its children use more than there is.
+
+        `pid` gives None before it is started. It ends when the folder is removed.
+        """
+        if self._is_over:
+            return
+        number = pid()
+        used = group_memory_mb(number, "VmRSS") if number is not None else 0
+        function = self._function
+        if used > function.memory:
+            self._say(f"{function.name} uses {used} MB of memory and has {function.memory}: killed")
+            on_used_up()
+        else:
+            again = time.monotonic() + _WATCH_EVERY
+            deadlines.at(again, lambda: self.watch(deadlines, pid, on_used_up))
+
+    def _check_files(self) -> None:
+        function = self._function
+        used = self.temporary_files_mb()
+        if used > TEMPORARY_FILES:
+            self._tell(
+                "files",
+                f"the temporary files of {function.name} take {used} MB; Lambda's /tmp has "
+                f"{TEMPORARY_FILES} unless the function orders more",
+            )
+
+    def temporary_files_mb(self) -> int:
+        """What is in the folder, in MB."""
+        if self._folder is None:
+            return 0
+        size = 0
+        folders = [self._folder]
+        while folders:
+            try:
+                entries = list(os.scandir(folders.pop()))
+            except OSError:
+                continue
+            for entry in entries:
+                try:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    else:
+                        size += entry.stat(follow_symlinks=False).st_blocks * 512
+                except OSError:
+                    continue
+        return -(-size // (1024 * 1024))
+
+    def _tell(self, kind: str, text: str) -> None:
+        if kind not in self._told:
+            self._told.add(kind)
+            self._say(text)
+
+
+def group_memory_mb(group: int, field: str, *, without: int = 0) -> int:
+    """A field of memory ("VmHWM", "VmRSS") of the processes of a group together, in MB.
+
+    Linux only; elsewhere it is 0. `without` is a process that does not count.
+    """
+    total = 0
+    try:
+        numbers = [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+    except OSError:
+        return 0
+    for number in numbers:
+        try:
+            if number != without and os.getpgid(number) == group:
+                status = Path(f"/proc/{number}/status").read_text()
+                total += next(
+                    int(line.split()[1]) for line in status.splitlines() if line.startswith(field)
+                )
+        except (OSError, StopIteration):
+            pass  # it has just ended
+    return -(-total // 1024)

@@ -1,0 +1,324 @@
+"""What one environment has to say: events, the log lines that tell of them, and output."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ..functions import Function
+from ..hints import hint_for
+from ..invocations import Invocation
+from ..log import Lines, Log
+from ..platform_events import (
+    Listener,
+    PlatformEvent,
+    Record,
+    json_of,
+    milliseconds,
+    span,
+    start_text,
+    text_of,
+)
+from ..relay import Ending, Outcome
+
+# How a JSON log record names the invocation that it is of. (AWS documentation, "Log and
+# monitor Python Lambda functions": `requestId`)
+_REQUEST_ID = re.compile(rb'"requestId": ?"([^"]+)"')
+
+# How many events are kept for those who subscribe while the environment starts.
+_EARLY_EVENTS = 1000
+
+# A failure after the first byte is told by the front, which knows what its caller saw of it.
+_FAILED_ON_THE_WAY = {
+    Ending.CUT: "was cut off in its middle",
+    Ending.TOO_LARGE: "is larger than Lambda allows",
+    Ending.TIMEOUT: "did not end in time",
+}
+
+
+class EnvironmentLog:
+    """Writes to `log`, tells its events, and keeps the logs of invocations.
+
+    `environment` is the environment's id. Output belongs to the invocation that `current`
+    gives; where there may be several at once, `find` gets the request id that a line names
+    in its JSON.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        function: Function,
+        environment: str,
+        *,
+        current: Callable[[], Invocation | None],
+        find: Callable[[str], Invocation | None] | None = None,
+    ) -> None:
+        self._log = log
+        self._function = function
+        self._environment = environment
+        self._current = current
+        self._find = find
+        variables = function.variables("", "")
+        self.is_json = variables.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
+        self._rendered = json_of if self.is_json else text_of
+        self._init = {
+            "initializationType": variables["AWS_LAMBDA_INITIALIZATION_TYPE"],
+            "phase": "init",
+        }
+        self._output = Lines(lambda text: self._pass_on(text, "function"))
+        self._lock = threading.Lock()
+        self._early: list[PlatformEvent] | None = []
+        self._subscribers: tuple[Listener, ...] = ()
+
+    # -- who listens
+
+    def subscribe(self, listener: Listener) -> None:
+        """Call `listener` with every event of this environment, those so far included."""
+        with self._lock:
+            early = list(self._early or ())
+            self._subscribers = (*self._subscribers, listener)
+        for event in early:
+            listener(event)
+
+    def close_subscriptions(self) -> None:
+        """The start is over: nobody will want to know of it any more."""
+        self._early = None
+
+    # -- what processes print
+
+    def take_output(self, data: bytes) -> None:
+        """Take what the runtime's process has printed."""
+        if self._find is None:
+            invocation = self._current()
+            if invocation is not None:
+                invocation.log.add(data)
+        else:
+            for line in data.splitlines(keepends=True):
+                named = _REQUEST_ID.search(line)
+                invocation = self._find(named[1].decode("latin-1")) if named else None
+                if invocation is not None:
+                    invocation.log.add(line)
+        self._output.add(data)
+
+    def extension_output(self) -> Callable[[bytes], None]:
+        """What takes the output of one extension."""
+        return Lines(lambda text: self._pass_on(text, "extension")).add
+
+    def flush(self) -> None:
+        """Write a line that has begun, with an end."""
+        self._output.flush()
+
+    # -- what the platform says
+
+    def line(self, text: str) -> None:
+        """Write one line of the emulator's own."""
+        self._log.line(text)
+
+    def init_started(self) -> None:
+        """The processes are being started."""
+        self.tell(
+            "platform.initStart",
+            {
+                **self._init,
+                "functionName": self._function.name,
+                "functionVersion": self._function.version,
+                "instanceId": self._environment,
+                "instanceMaxMemory": self._function.memory * 1024 * 1024,
+            },
+        )
+
+    def runtime_ready(self, status: str = "success", error_type: str | None = None) -> None:
+        """The runtime has asked for work, or will not."""
+        error = {"errorType": error_type} if error_type else {}
+        self.tell("platform.initRuntimeDone", {**self._init, "status": status, **error})
+
+    def init_done(self, seconds: float, status: str, error_type: str | None = None) -> None:
+        """The start of runtime and extensions is over."""
+        error = {"errorType": error_type} if error_type else {}
+        metrics = {"durationMs": milliseconds(seconds)}
+        self.tell(
+            "platform.initReport", {**self._init, "status": status, "metrics": metrics, **error}
+        )
+
+    def restore_started(self) -> None:
+        """A call has come for a snapshot."""
+        self.tell(
+            "platform.restoreStart",
+            {
+                "functionName": self._function.name,
+                "functionVersion": self._function.version,
+                "instanceId": self._environment,
+                "instanceMaxMemory": self._function.memory * 1024 * 1024,
+            },
+        )
+
+    def restored(self, seconds: float, status: str, error_type: str | None = None) -> None:
+        """The restore of a snapshot is over, with all that runs after it."""
+        error = {"errorType": error_type} if error_type else {}
+        self.tell("platform.restoreRuntimeDone", {"status": status, **error})
+        metrics = {"durationMs": milliseconds(seconds)}
+        self.tell("platform.restoreReport", {"status": status, "metrics": metrics, **error})
+
+    def init_repeats(self) -> None:
+        """What comes now is a second start, within an invocation."""
+        self._init["phase"] = "invoke"
+
+    def started(self, invocation: Invocation) -> None:
+        """The runtime has got it."""
+        if not (self.is_json or self._is_heard):
+            self._say(invocation, start_text(invocation.request_id, invocation.function.version))
+            return
+        record = {
+            "requestId": invocation.request_id,
+            "version": invocation.function.version,
+            "tracing": {"type": "X-Amzn-Trace-Id", "value": invocation.trace_id},
+        }
+        self.tell("platform.start", record, invocation)
+
+    def timed_out(self, invocation: Invocation, seconds: float) -> None:
+        """It took longer than it may."""
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        text = f"{now} {invocation.request_id} Task timed out after {seconds:.2f} seconds\n"
+        self._say(invocation, text)
+
+    def runtime_done(self, invocation: Invocation) -> None:
+        """The runtime is through with it; extensions may not be."""
+        if not self._is_heard:
+            return
+        record = _result(invocation)
+        record["metrics"] = {
+            "durationMs": _duration(invocation),
+            "producedBytes": invocation.produced_bytes,
+        }
+        record["tracing"] = {"type": "X-Amzn-Trace-Id", "value": invocation.trace_id}
+        self.tell("platform.runtimeDone", record, invocation)
+
+    def report(
+        self,
+        invocation: Invocation,
+        *,
+        memory_used: int | None,
+        init: float | None,
+        restore: float | None = None,
+    ) -> None:
+        """It is over."""
+        record = _result(invocation, is_brief=not (self.is_json or self._is_heard))
+        duration = _duration(invocation, time.monotonic())
+        record["metrics"] = metrics = {
+            "durationMs": duration,
+            "billedDurationMs": -int(-duration // 1),
+            "memorySizeMB": self._function.memory,
+        }
+        if memory_used is not None:
+            metrics["maxMemoryUsedMB"] = memory_used
+        if init is not None:
+            metrics["initDurationMs"] = milliseconds(init)
+        if restore is not None:
+            metrics["restoreDurationMs"] = milliseconds(restore)
+        self.tell("platform.report", record, invocation)
+        outcome = invocation.relay.outcome
+        ending = _ending(outcome)
+        if ending in _FAILED_ON_THE_WAY:
+            self._log.line(_explained(invocation, ending, outcome))
+        hint = hint_for(outcome.detail) if outcome is not None else None
+        if hint is not None:
+            self._log.line(hint)
+
+    def tell(self, kind: str, record: Record, invocation: Invocation | None = None) -> None:
+        """Tell of an event that `invocation`, if there is one, is concerned by."""
+        event = PlatformEvent(kind, record, self._function.name, self._environment, time.time())
+        text = self._rendered(event)
+        if text is not None and invocation is not None:
+            self._say(invocation, text)
+        elif text is not None:
+            self._output.flush()
+            self._log.write(text)
+        self._send(event)
+
+    # -- inside
+
+    @property
+    def _is_heard(self) -> bool:
+        return bool(self._subscribers or self._early is not None or self._log.events.is_heard)
+
+    def _send(self, event: PlatformEvent) -> None:
+        if not self._is_heard:
+            return
+        self._log.events.send(event)
+        with self._lock:
+            if self._early is not None and len(self._early) < _EARLY_EVENTS:
+                self._early.append(event)
+            subscribers = self._subscribers
+        for subscriber in subscribers:
+            subscriber(event)
+
+    def _say(self, invocation: Invocation, text: str) -> None:
+        if self._find is None:
+            # Where there is one invocation, what has been printed comes before.
+            self._output.flush()
+        invocation.log.add(text.encode())
+        self._log.write(text)
+
+    def _pass_on(self, text: str, kind: str) -> None:
+        """Whole lines of output, to the log and as events."""
+        self._log.write(text)
+        if not self._is_heard:
+            return
+        now = time.time()
+        for line in text.split("\n")[:-1]:
+            record: Record = line
+            if self.is_json:
+                record = _object_or_text(line)
+            self._send(PlatformEvent(kind, record, self._function.name, self._environment, now))
+
+
+def _object_or_text(line: str) -> Record:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return line
+    return record if isinstance(record, dict) else line
+
+
+def _ending(outcome: Outcome | None) -> Ending:
+    return outcome.ending if outcome is not None else Ending.CUT
+
+
+def _duration(invocation: Invocation, until: float | None = None) -> float:
+    until = until or invocation.runtime_done_at or time.monotonic()
+    return milliseconds(until - (invocation.delivered_at or until))
+
+
+def _result(invocation: Invocation, *, is_brief: bool = False) -> dict[str, Any]:
+    """What runtimeDone and report both say; `is_brief`: no more than the REPORT line tells."""
+    outcome = invocation.relay.outcome
+    ending = _ending(outcome)
+    status = "error"
+    if invocation.has_timed_out:
+        status = "timeout"
+    elif ending is Ending.WHOLE:
+        status = "success"
+    elif ending in (Ending.EXITED, Ending.CUT):
+        status = "failure"
+    record: dict[str, Any] = {"requestId": invocation.request_id, "status": status, "spans": []}
+    if status != "success" and outcome is not None and outcome.error_type:
+        record["errorType"] = outcome.error_type
+    first, last = invocation.first_byte_at, invocation.response_ended_at
+    if first is not None and invocation.delivered_at is not None:
+        record["spans"].append(span("responseLatency", invocation.delivered_at, first))
+        if last is not None and not is_brief:
+            record["spans"].append(span("responseDuration", first, last))
+            if invocation.runtime_done_at is not None:
+                record["spans"].append(span("runtimeOverhead", last, invocation.runtime_done_at))
+    return record
+
+
+def _explained(invocation: Invocation, ending: Ending, outcome: Outcome | None) -> str:
+    """What a failure looked like from outside: on AWS nobody would tell."""
+    what = _FAILED_ON_THE_WAY[ending]
+    detail = outcome.detail if outcome is not None else ""
+    return f"the response to {invocation.request_id} {what} ({detail})"

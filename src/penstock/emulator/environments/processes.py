@@ -1,0 +1,187 @@
+"""The processes of one environment: its runtime, and its external extensions."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from ..functions import Function
+from .environment_log import EnvironmentLog
+from .extensions import Extensions
+from .worker_process import WorkerProcess
+
+# How long the runtime may take to end when there are extensions, and with internal ones;
+# how long all of it may take, in seconds. (AWS documentation, "Lambda runtime environment
+# life cycle", "Shutdown phase")
+RUNTIME_SECONDS = 0.3
+RUNTIME_SECONDS_WITH_INTERNAL = 0.5
+SHUTDOWN_SECONDS = 2.0
+
+# What extensions do not see of a function's variables. (AWS documentation, "Lambda
+# extensions", "Extension environment variables")
+_NOT_FOR_EXTENSIONS = (
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+    "_HANDLER",
+)
+
+
+class Processes:
+    """Starts and ends them. From any thread."""
+
+    def __init__(self, extensions: Extensions) -> None:
+        self._extensions = extensions
+        self._lock = threading.Lock()
+        self._runtime: WorkerProcess | None = None
+        self._others: dict[str, WorkerProcess] = {}
+        self._ended_others: set[str] = set()
+        self._is_killed = False
+
+    @property
+    def runtime(self) -> WorkerProcess | None:
+        """The runtime's, once it is started."""
+        with self._lock:
+            return self._runtime
+
+    def start(
+        self,
+        function: Function,
+        programs: Sequence[Path],
+        command: Sequence[str],
+        variables: Mapping[str, str],
+        log: EnvironmentLog,
+        *,
+        on_exit: Callable[[int], None],
+        on_extension_exit: Callable[[str, int], None],
+    ) -> None:
+        """Start the extensions, and the runtime by `command` when all of them have registered.
+
+        `on_exit` is called also if the runtime is then not started.
+
+        Raises:
+            OSError, RuntimeError: one of them cannot be started.
+        """
+
+        def start_runtime() -> bool:
+            with self._lock:
+                if self._is_killed:
+                    return False
+                self._runtime = WorkerProcess(
+                    command,
+                    folder=function.folder,
+                    environment=variables,
+                    on_output=log.take_output,
+                    on_exit=on_exit,
+                )
+                return True
+
+        def start_later() -> None:
+            try:
+                if self._extensions.wait_registered() and start_runtime():
+                    return
+            except (OSError, RuntimeError) as exc:
+                log.line(f"cannot start an environment of {function.name}: {exc}")
+            # It is over before it began.
+            on_exit(-signal.SIGKILL)
+
+        for path in programs:
+            self._start_extension(
+                path, variables, on_output=log.extension_output(), on_exit=on_extension_exit
+            )
+        if programs:
+            threading.Thread(target=start_later, name="start", daemon=True).start()
+        else:
+            start_runtime()
+
+    def _start_extension(
+        self,
+        path: Path,
+        variables: Mapping[str, str],
+        *,
+        on_output: Callable[[bytes], None],
+        on_exit: Callable[[str, int], None],
+    ) -> None:
+        own = {key: value for key, value in variables.items() if key not in _NOT_FOR_EXTENSIONS}
+
+        def ended(status: int) -> None:
+            with self._lock:
+                self._ended_others.add(path.name)
+            self._extensions.ended(path.name)
+            on_exit(path.name, status)
+
+        with self._lock:
+            if not self._is_killed:
+                self._others[path.name] = WorkerProcess(
+                    [str(path)],
+                    folder=path.parent,
+                    environment=own,
+                    on_output=on_output,
+                    on_exit=ended,
+                )
+
+    def kill(self) -> None:
+        """Kill all of them. Returns at once; may be repeated."""
+        with self._lock:
+            self._is_killed = True
+            for process in (self._runtime, *self._others.values()):
+                if process is not None:
+                    process.kill()
+
+    def freeze(self) -> None:
+        """Stop all of them where they are."""
+        with self._lock:
+            for process in (self._runtime, *self._others.values()):
+                if process is not None:
+                    process.freeze()
+
+    def thaw(self) -> None:
+        """Let all of them go on."""
+        with self._lock:
+            for process in (self._runtime, *self._others.values()):
+                if process is not None:
+                    process.thaw()
+
+    def ask_runtime_to_end(self) -> float:
+        """Send it SIGTERM; how many seconds it has from now on."""
+        self.thaw()
+        with self._lock:
+            if self._runtime is not None:
+                self._runtime.terminate()
+        internal = self._extensions.has_internal
+        return RUNTIME_SECONDS_WITH_INTERNAL if internal else RUNTIME_SECONDS
+
+    def kill_runtime(self) -> None:
+        """Kill the runtime's process only. Returns at once."""
+        with self._lock:
+            if self._runtime is not None:
+                self._runtime.kill()
+
+    def end_extensions(self, reason: str, seconds: float) -> None:
+        """Tell extensions of the end, for the reason that AWS names so, and see to it."""
+        if self._others and not self._is_killed:
+            self._extensions.shut_down(reason, seconds)
+            for name, process in self._others.items():
+                extension = self._extensions.named(name)
+                if extension is None or "SHUTDOWN" not in extension.events:
+                    process.kill()
+            self._extensions.wait_until(
+                lambda: len(self._ended_others) == len(self._others), seconds
+            )
+        self.kill()
+        self._extensions.close()
+
+    def drain_output(self) -> None:
+        """Wait until everything that the runtime has printed so far was passed on."""
+        runtime = self.runtime
+        if runtime is not None:
+            runtime.drain_output()
+
+    def peak_memory_mb(self) -> int | None:
+        """The most resident memory the runtime has had, in MB; None where unknown."""
+        runtime = self.runtime
+        return runtime.peak_memory_mb() if runtime is not None else None

@@ -1,0 +1,71 @@
+"""What is odd about AWS's `Invoke` and `InvokeWithResponseStream`, and the log's word on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .. import limits
+from ..fronts.bandwidth import Bandwidth
+from ..invocations import Invocation
+from ..quirks import Quirks
+from ..relay import Ending, Outcome
+
+_END_MARK = "only an end mark in the payload tells a caller for certain that it is whole"
+
+
+class Oddities:
+    """Which of AWS's oddities calls through the API show; `write_line` takes lines for the log.
+
+    With `is_slow` streams are held back as on AWS.
+    """
+
+    def __init__(
+        self, quirks: Quirks, write_line: Callable[[str], object], *, is_slow: bool = False
+    ) -> None:
+        self.quirks = quirks
+        self._write_line = write_line
+        self._is_slow = is_slow
+
+    def bandwidth(self) -> Bandwidth | None:
+        """What holds one stream back, if it is to be."""
+        return Bandwidth(limits.STREAM_BURST, limits.STREAM_RATE) if self._is_slow else None
+
+    def say_dry_run_runs(self, invocation: Invocation) -> None:
+        """A `DryRun` is about to run the function."""
+        self._say(
+            invocation,
+            "the type is DryRun, and the function runs all the same, as AWS's "
+            "InvokeWithResponseStream does; Invoke heeds the type",
+        )
+
+    def succeeds(self, invocation: Invocation, outcome: Outcome) -> bool:
+        """Whether `Invoke` calls a response that did not end well a success."""
+        if outcome.ending is not Ending.FAILED or not self.quirks.failed_stream_succeeds:
+            return False
+        self._say(
+            invocation,
+            f"the response failed after its first byte ({outcome.detail}), and AWS's Invoke calls "
+            f"it a success, without FunctionError; {_END_MARK}",
+        )
+        return True
+
+    def error(self, invocation: Invocation, outcome: Outcome) -> dict[str, str]:
+        """What `InvokeComplete` tells of a failure: on AWS nothing.
+
+        `ErrorCode` and `ErrorDetails` are documented, and were seen by a test of AWS's client
+        for .NET; captures of the live service (2026-09-15) have none of them.
+        """
+        if outcome.ending is Ending.WHOLE:
+            return {}
+        if self.quirks.no_error_code:
+            self._say(
+                invocation,
+                f"the function failed ({outcome.detail}), and AWS's InvokeComplete tells nothing "
+                f"of it, no ErrorCode; {_END_MARK}",
+            )
+            return {}
+        details = outcome.payload.decode("utf-8", "replace")
+        return {"ErrorCode": outcome.error_type, "ErrorDetails": details}
+
+    def _say(self, invocation: Invocation, line: str) -> None:
+        self._write_line(f"{invocation.request_id} (Lambda API): {line}")

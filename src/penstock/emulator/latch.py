@@ -1,0 +1,36 @@
+"""A flag that is set once, and waited for."""
+
+from __future__ import annotations
+
+import threading
+
+
+class Latch:
+    """`threading.Event` without `clear`, at a fraction of its cost: every call has several."""
+
+    __slots__ = ("_gate", "_is_set", "_lock")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._is_set = False
+        # Held until it is set; whoever waits passes through.
+        self._gate = threading.Lock()
+        self._gate.acquire()
+
+    def is_set(self) -> bool:
+        """Whether it is set."""
+        return self._is_set
+
+    def set(self) -> None:
+        """Let all go on that wait; may be repeated."""
+        with self._lock:
+            if self._is_set:
+                return
+            self._is_set = True
+        self._gate.release()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until it is set, for at most `seconds`; whether it is."""
+        if not self._is_set and self._gate.acquire(timeout=-1 if seconds is None else seconds):
+            self._gate.release()
+        return self._is_set

@@ -1,0 +1,263 @@
+"""What a Function URL does: the event that it makes of a request, and its answer to a result.
+
+Payload format 2.0, as the live service was seen to do it.
+
+Sources: AWS documentation, "Invoking Lambda function URLs"; captures of the live service
+(us-east-1, 2026-09-15) where it says nothing, or something else.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from ..messages import Request
+
+# Bodies of these types are passed as text, all others in base64, forms included.
+_TEXT_TYPES = ("application/json", "application/xml", "application/javascript")
+
+INTERNAL_SERVER_ERROR = b"Internal Server Error"
+
+
+class UrlResponse:
+    """What a Function URL answers: `status`, `headers` (a list of pairs) and `body`."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, headers: list[tuple[str, str]], body: bytes = b"") -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    def __repr__(self) -> str:
+        return f"<UrlResponse {self.status}, {len(self.body)} bytes>"
+
+
+def event_from_request(
+    request: Request,
+    *,
+    request_id: str,
+    domain_name: str,
+    port: int,
+    trace_id: str,
+    at: float,
+    owner: str = "",
+    caller: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The event that a Function URL makes of `request`.
+
+    With AWS_IAM `caller` is who has signed it and `owner` the account that owns the URL;
+    the signature itself is left out, as the live service does (an event of 2022).
+    `at` is when the request came, in seconds since 1970. Keys that do not apply are left
+    out, as the live service does. What a client says about itself in `x-forwarded-*` and
+    `x-amzn-trace-id` is replaced by what is true.
+    """
+    headers = _event_headers(request, port=port, trace_id=trace_id)
+    if caller is not None:
+        headers.pop("authorization", None)
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": request.path,
+        "rawQueryString": request.query,
+    }
+    cookies = [
+        cookie.strip()
+        for line in request.headers.get_all("cookie")
+        for cookie in line.replace(",", ";").split(";")
+        if cookie.strip()
+    ]
+    if cookies:
+        event["cookies"] = cookies
+    event["headers"] = headers
+    parameters = _query_parameters(request.query)
+    if parameters:
+        event["queryStringParameters"] = parameters
+    event["requestContext"] = {
+        "accountId": "anonymous" if caller is None else owner,
+        "apiId": domain_name.partition(".")[0],
+        **({} if caller is None else {"authorizer": {"iam": dict(caller)}}),
+        "domainName": domain_name,
+        "domainPrefix": domain_name.partition(".")[0],
+        "http": {
+            "method": request.method,
+            "path": request.path,
+            "protocol": request.protocol,
+            "sourceIp": request.source_ip,
+            "userAgent": headers.get("user-agent", ""),
+        },
+        "requestId": request_id,
+        "routeKey": "$default",
+        "stage": "$default",
+        "time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(at)),
+        "timeEpoch": int(at * 1000),
+    }
+    text = _as_text(request)
+    if request.body:
+        from base64 import b64encode
+
+        event["body"] = text if text is not None else b64encode(request.body).decode()
+    event["isBase64Encoded"] = bool(request.body) and text is None
+    return event
+
+
+def response_from_result(payload: bytes) -> UrlResponse:
+    """What a Function URL in BUFFERED mode makes of a handler's JSON."""
+    try:
+        result = json.loads(payload)
+    except (ValueError, RecursionError):
+        return internal_server_error()
+    if isinstance(result, dict) and "statusCode" in result:
+        return _proxy_response(result)
+    body = result if isinstance(result, str) else _compact(result)
+    return UrlResponse(200, [("content-type", "application/json")], _utf8(body))
+
+
+def streamed_response_from_result(payload: bytes) -> UrlResponse:
+    """What a Function URL in RESPONSE_STREAM mode makes of a handler's JSON.
+
+    Status, headers and cookies of a proxy response are applied, but the body is the whole
+    JSON: nothing looks for `body` in it.
+    """
+    try:
+        result = json.loads(payload)
+    except (ValueError, RecursionError):
+        result = None
+    if isinstance(result, dict) and "statusCode" in result:
+        response = head_from_metadata(result)
+        response.body = response.body or payload
+        return response
+    return UrlResponse(200, [("content-type", "application/json")], payload)
+
+
+def head_from_metadata(metadata: Mapping[str, Any]) -> UrlResponse:
+    """The head that a prelude, or a proxy response, asks for; without a body.
+
+    Values of wrong types are treated as kindly as AWS treats them; what cannot be a
+    response at all becomes a 502.
+    """
+    try:
+        status = int(str(metadata.get("statusCode", 200)))
+    except ValueError:
+        return internal_server_error()
+    if not 100 <= status <= 599:
+        return internal_server_error()
+    headers = metadata.get("headers")
+    fields = [
+        (str(name).lower(), _as_java_would(value))
+        for name, value in (headers.items() if isinstance(headers, dict) else ())
+        if value is not None
+    ]
+    if not any(name == "content-type" for name, _ in fields):
+        fields.append(("content-type", "application/json"))
+    cookies = metadata.get("cookies")
+    fields += [
+        ("set-cookie", str(cookie)) for cookie in (cookies if isinstance(cookies, list) else ())
+    ]
+    return UrlResponse(status, fields)
+
+
+def internal_server_error() -> UrlResponse:
+    """The 502 for a function that failed; 21 bytes, called JSON, and none."""
+    return UrlResponse(502, [("content-type", "application/json")], INTERNAL_SERVER_ERROR)
+
+
+def _proxy_response(result: dict[str, Any]) -> UrlResponse:
+    response = head_from_metadata(result)
+    if response.body:
+        return response
+    body = result.get("body")
+    if body is None:
+        content = b""
+    elif not isinstance(body, str):
+        content = _utf8(_compact(body))
+    elif result.get("isBase64Encoded") is True:
+        # As AWS: what is no base64 in it is skipped.
+        content = _lenient_base64(body)
+    else:
+        content = _utf8(body)
+    response.body = content
+    return response
+
+
+def _event_headers(request: Request, *, port: int, trace_id: str) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name, value in request.headers:
+        key = name.lower()
+        if key == "connection":
+            continue
+        headers[key] = f"{headers[key]},{value}" if key in headers else value
+    if headers.pop("transfer-encoding", None) is not None:
+        # The front door takes the whole body before it makes the event.
+        headers["content-length"] = str(len(request.body))
+    if request.method not in ("HEAD", "OPTIONS"):
+        headers.setdefault("content-length", str(len(request.body)))
+    headers["x-amzn-trace-id"] = trace_id.partition(";")[0]
+    headers["x-forwarded-for"] = request.source_ip
+    headers["x-forwarded-port"] = str(port)
+    headers["x-forwarded-proto"] = "http"
+    return headers
+
+
+def _query_parameters(query: str) -> dict[str, str]:
+    from urllib.parse import unquote_plus
+
+    parameters: dict[str, str] = {}
+    for part in query.split("&"):
+        if not part:
+            continue
+        name, _, value = part.partition("=")
+        name, value = unquote_plus(name), unquote_plus(value)
+        parameters[name] = f"{parameters[name]},{value}" if name in parameters else value
+    return parameters
+
+
+def _as_text(request: Request) -> str | None:
+    content_type = (request.headers.get("content-type") or "").partition(";")[0].strip().lower()
+    if not content_type.startswith("text/") and content_type not in _TEXT_TYPES:
+        return None
+    try:
+        return request.body.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _utf8(text: str) -> bytes:
+    """UTF-8, with a question mark for half of a character."""
+    return text.encode("utf-8", "replace")
+
+
+def _lenient_base64(text: str) -> bytes:
+    from base64 import b64decode
+
+    digits = "".join(
+        character
+        for character in text
+        if character.isascii() and (character.isalnum() or character in "+/")
+    )
+    # Of a last group of one digit nothing can be made.
+    digits = digits[: len(digits) - (len(digits) % 4 == 1)]
+    return b64decode(digits + "=" * (-len(digits) % 4))
+
+
+def _as_java_would(value: object) -> str:
+    """A header value that is no string, as the service prints it."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        inside = ", ".join(f"{key}={_as_java_would(item)}" for key, item in value.items())
+        return "{" + inside + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_as_java_would, value)) + "]"
+    return "null" if value is None else str(value)
