@@ -49,8 +49,7 @@ def test_a_failure_is_one_line_held_together_by_carriage_returns(capsys):
 def test_a_failure_says_what_it_knows(capsys, error_type, message, first):
     FunctionLog().error(report(error_type, message))
 
-    # Without a stack there is no headline for one.
-    assert capsys.readouterr().out == f"{first}\n"
+    assert capsys.readouterr().out == f"{first}\rTraceback (most recent call last):\n"
 
 
 @pytest.mark.parametrize("log_format", ["JSON", "json"])
@@ -78,7 +77,7 @@ def test_the_format_and_the_level_come_from_the_environment(monkeypatch, capsys)
 
     first, second = capsys.readouterr().out.splitlines(keepends=True)[:2]
     assert json.loads(first)["errorMessage"] == "m"
-    assert second == "[ERROR] E: m\n"
+    assert second.startswith("[ERROR] E: m\r")
 
 
 @pytest.mark.parametrize("log_format", ["Text", "JSON"])
@@ -209,7 +208,9 @@ def test_messages_go_to_the_descriptor_that_lambda_gives():
 
     out, printed, failure, record = text.splitlines()
     assert (out, printed) == ("False", "printed")
-    assert failure == r"a55a0017 b'[ERROR] ValueError: in lines'"
+    assert (
+        failure == r"a55a0017 b'[ERROR] ValueError: in lines\nTraceback (most recent call last):'"
+    )
     assert re.fullmatch(rf"a55a0003 b'\[ERROR\]\\t{TIME}\\tframed\\tlogged\\n'", record)
 
 
@@ -238,7 +239,7 @@ FunctionLog.from_environment().error(FailureReport(ValueError("x")))
     subprocess.run([sys.executable, "-c", program], timeout=30, check=True)
 
     output, errors = capfd.readouterr()
-    assert output.startswith("[ERROR] ValueError: x\n")
+    assert output.startswith("[ERROR] ValueError: x\r")
     assert f"should name an open descriptor, found {descriptor!r}" in errors
 
 

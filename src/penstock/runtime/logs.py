@@ -211,9 +211,8 @@ def _as_text(report: FailureReport) -> list[str]:
         first += f" {report.error_type}"
     if report.message:
         first += f": {report.message}" if report.error_type else f" {report.message}"
-    lines = [first]
-    if report.stack_trace:
-        lines.append("Traceback (most recent call last):")
+    # Also without a stack: so does AWS's client, and logs are searched for this line.
+    lines = [first, "Traceback (most recent call last):"]
     for element in report.stack_trace:
         for line in element.splitlines():
             text = line.lstrip(" ")
