@@ -77,6 +77,11 @@ def needs(tool: str) -> str:
     return path
 
 
+def repeated(in_ci: int, here: int) -> int:
+    """How often a test repeats what it does: all of it in CI, less where somebody waits."""
+    return in_ci if os.environ.get("CI") else here
+
+
 def missing(reason: str) -> None:
     """Something that a test needs is not there: skip, or fail in CI, where it must be."""
     if os.environ.get("CI"):

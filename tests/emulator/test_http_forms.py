@@ -13,6 +13,7 @@ from penstock.emulator.http import http_connection
 from penstock.emulator.http.http_connection import ClientGoneError, Connection
 from penstock.emulator.http.http_forms import plain_answer, plain_request
 from penstock.errors import RemoteProtocolError
+from tests.tools import repeated
 
 GET = b"GET /a?b=c HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n"
 SIZED = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
@@ -125,7 +126,7 @@ def edited(data: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
     return data
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=repeated(400, here=80), deadline=None)
 @given(
     requests=st.lists(st.sampled_from(REQUESTS), min_size=1, max_size=3),
     edits=st.lists(
@@ -163,7 +164,7 @@ FIELDS = st.tuples(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=repeated(300, here=60), deadline=None)
 @given(status=st.integers(200, 599), headers=st.lists(FIELDS, max_size=3))
 @example(200, [("X-A", "b\r\nX-C: d")])
 @example(200, [("Content-Length", "5"), ("content-length", "5")])

@@ -18,6 +18,7 @@ from penstock.errors import EventError
 from penstock.event_sources.detect import all_sources, source_of
 from penstock.event_sources.function_url_events import event_from_request, response_from_result
 from penstock.messages import Headers, Request, Response
+from tests.tools import repeated
 
 from .http_events import (
     FUNCTION_URL,
@@ -41,7 +42,9 @@ EVENTS = {
 }
 SOURCES = all_sources()
 
-bounded = settings(derandomize=True, deadline=None, max_examples=60, database=None)
+bounded = settings(
+    derandomize=True, deadline=None, max_examples=repeated(60, here=15), database=None
+)
 
 TOKENS = "abcdefghijklmnopqrstuvwxyz0123456789-_.!#$%&'*+^`|~"
 tokens = st.text(TOKENS, min_size=1, max_size=8)

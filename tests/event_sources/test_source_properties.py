@@ -19,6 +19,7 @@ from penstock.event_sources.detect import all_sources
 from penstock.event_sources.direct import Direct
 from penstock.messages import Request, Response
 from penstock.testing.event_samples import EVENTS
+from tests.tools import repeated
 
 OTHERS = {"function_url", "http_api", "http_api_v1", "rest_api", "load_balancer"}
 SOURCES = [
@@ -28,7 +29,9 @@ SOURCES = [
 SAMPLES = {**EVENTS, "direct": [{"order": 17, "lines": [{"n": 1}]}, [1, "2"], "text"]}
 
 each_source = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
-bounded = settings(derandomize=True, deadline=None, max_examples=50, database=None)
+bounded = settings(
+    derandomize=True, deadline=None, max_examples=repeated(50, here=15), database=None
+)
 
 texts = st.text(max_size=12) | st.sampled_from(
     ["\ud83d", "a\r\nb: c", "\0", "../..", "%2e%2e", "//sqs", "aws:sqs", "$connect", "base64"]

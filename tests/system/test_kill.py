@@ -27,12 +27,11 @@ import pytest
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, HTTPClientError
 
 from tests.system.test_dev import PENSTOCK
-from tests.tools import PATIENCE, lambda_client, needs, wait_for
+from tests.tools import PATIENCE, lambda_client, needs, repeated, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are read from /proc")
 
-CI = bool(os.environ.get("CI"))
-KILLS = int(os.environ.get("PENSTOCK_KILLS") or (200 if CI else 16))
+KILLS = int(os.environ.get("PENSTOCK_KILLS") or repeated(200, here=6))
 SEED = int(os.environ.get("PENSTOCK_KILL_SEED") or random.SystemRandom().randrange(2**32))
 
 STREAMS = 4

@@ -1,4 +1,4 @@
-"""A thousand invocations of every kind on one environment: one start, and nothing piles up."""
+"""Many invocations of every kind on one environment: one start, and nothing piles up."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import httpx
 import pytest
 
 from penstock.testing.event_samples import EVENTS
-from tests.tools import lambda_client, wait_for
+from tests.tools import lambda_client, repeated, wait_for
 
 RUNTIMES = {
     "own": (sys.executable, "-m", "penstock.runtime", "app.handler"),
     "takeover": (sys.executable, "-m", "awslambdaric", "app.handler"),
 }
 
-INVOCATIONS = 1_000
-WARM = 200
+INVOCATIONS = repeated(1_000, here=250)
+WARM = repeated(200, here=100)
 
 APP = """
 import re
@@ -186,7 +186,7 @@ class Caller:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_nothing_is_left_of_a_thousand_invocations(runtime, serve):
+def test_nothing_is_left_of_many_invocations(runtime, serve):
     function = serve(APP, command=RUNTIMES[runtime], max_environments=1)
     caller = Caller(function)
     ways = caller.ways()

@@ -25,6 +25,7 @@ from penstock.emulator.lambda_api.validation import (
     Structure,
     Text,
 )
+from tests.tools import repeated
 
 from .conftest import ARN, ROLE, zipped
 
@@ -81,7 +82,11 @@ def test_no_request_is_too_odd(aws):
     aws.client.create_alias(FunctionName="app", Name="live", FunctionVersion="1")
     with httpx.Client(base_url=aws.emulator.url, headers={"authorization": "x"}) as client:
 
-        @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(
+            max_examples=repeated(300, here=60),
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        )
         @given(requests())
         def check(request):
             method, path, query, body = request
