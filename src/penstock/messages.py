@@ -46,33 +46,40 @@ class Headers:
     `["1", "2"]`; `get` gives the first.
     """
 
-    __slots__ = ("_fields",)
+    __slots__ = ("_by_name", "_fields")
 
     def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
         self._fields = tuple((str(name), str(value)) for name, value in fields)
+        self._by_name: dict[str, list[str]] | None = None
 
     @classmethod
     def of_texts(cls, fields: Iterable[tuple[str, str]]) -> Headers:
         """The same of what is known to be pairs of `str`, which spares looking."""
         headers = cls.__new__(cls)
         headers._fields = tuple(fields)
+        headers._by_name = None
         return headers
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """The first value of `name`, or `default`."""
-        wanted = name.lower()
-        for field, value in self._fields:
-            if field.lower() == wanted:
-                return value
-        return default
+        values = self._found(name)
+        return values[0] if values else default
 
     def get_all(self, name: str) -> list[str]:
         """Every value of `name`, in order."""
-        wanted = name.lower()
-        return [value for field, value in self._fields if field.lower() == wanted]
+        return [*(self._found(name) or ())]
+
+    def _found(self, name: str) -> list[str] | None:
+        if (by_name := self._by_name) is None:
+            # Made for the first look-up; the emulator has the same headers many times over.
+            by_name = {}
+            for field, value in self._fields:
+                by_name.setdefault(field.lower(), []).append(value)
+            self._by_name = by_name
+        return by_name.get(name.lower())
 
     def __contains__(self, name: str) -> bool:
-        return self.get(name) is not None
+        return self._found(name) is not None
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._fields)

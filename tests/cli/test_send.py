@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import shlex
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -406,3 +408,16 @@ def test_every_option_is_in_the_page(capsys):
             main(["send", source, "--help"])
         for option in re.findall(r"^  (--[\w-]+)", capsys.readouterr().out, re.M):
             assert f"`{option}" in common + rows[source], f"{option} of {source}"
+
+
+def test_who_reads_may_have_enough():
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as nobody:
+        done = subprocess.run(
+            [sys.executable, "-m", "penstock.cli", "send", "sqs", "--print", "app", "x"],
+            stdout=nobody,
+            stderr=subprocess.PIPE,
+            timeout=30,
+        )
+    assert (done.returncode, done.stderr) == (1, b"")

@@ -43,6 +43,7 @@ def test_known_hosts_are_answered(host):
         "evillocalhost",
         "user@evil.example",
         "localhost@evil.example",
+        "evil.example@localhost:9000",
         "[::2]:9000",
         "[::1",
         "0.0.0.0:9000",

@@ -234,7 +234,7 @@ def test_too_many_requests_are_500(mode, serve_api, gate):
     def second() -> None:
         answer = api.get()
         assert (answer.status_code, answer.content) == (500, ERROR)
-        assert "where a Function URL answers 429" in api.log
+        assert "is busy: AWS answers 500 here, where a Function URL answers 429" in api.log
 
     with httpx.stream("GET", api.url, timeout=15) as response:
         next(response.iter_raw())

@@ -103,6 +103,8 @@ MALFORMED = {
     ),
     "other effect": (result(statement("allow")), "Effect"),
     "no resource": (result({"Effect": "Allow", "Action": "*"}), "Resource"),
+    "condition as boolean": (result({**statement(), "Condition": True}), "Condition"),
+    "condition as list": (result({**statement(), "Condition": [{}]}), "Condition"),
     "nested": (result(statement(), context={"a": {"b": 1}}), "an object at 'a'"),
     "list": (result(statement(), context={"a": [1]}), r"a list at 'a'; .* json.dumps"),
     "context as text": (result(statement(), context="a"), "context is text"),

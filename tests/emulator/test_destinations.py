@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
 from pathlib import Path
@@ -122,6 +123,12 @@ def test_a_dead_letter_needs_no_response() -> None:
     )
     assert letter["MessageAttributes"]["ErrorCode"] == "429"
     assert letter["MessageAttributes"]["ErrorMessage"] == ""
+
+
+def test_a_pipe_that_nobody_reads_is_an_error_and_holds_nothing_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="No such device"):
+        append_line(tmp_path / "pipe", b"line")
 
 
 def test_lines_of_several_threads_stay_whole(tmp_path: Path) -> None:

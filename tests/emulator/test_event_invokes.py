@@ -291,6 +291,25 @@ def test_what_is_undone_at_the_end_is_counted_once(aws: Lambda, gate: Gate) -> N
     assert 'got "event"' not in aws.log
 
 
+def test_an_event_that_breaks_the_emulator_is_dropped_and_the_next_one_runs(
+    aws: Lambda, caplog: pytest.LogCaptureFixture
+) -> None:
+    aws.add(PRINTS)
+    right = aws.events.config_of
+
+    def broken(function: str, qualifier: str | None) -> event_invokes.EventInvokeConfig:
+        raise TypeError("5 is no configuration")
+
+    aws.events.config_of = broken
+    aws.send("first")
+    wait_for(lambda: aws.events.undone == 0, "the end of the first")
+    assert "the event for app is dropped, because the emulator failed: TypeError: 5" in aws.log
+    aws.events.config_of = right
+    aws.send("second")
+    aws.wait_for_log('got "second"')
+    caplog.clear()
+
+
 def test_a_stop_without_events_says_nothing(aws: Lambda) -> None:
     aws.events.stop()
     assert aws.log == ""

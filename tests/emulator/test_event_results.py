@@ -27,7 +27,7 @@ def test_a_record_of_a_success_goes_to_a_function(aws: Lambda) -> None:
     aws.configure(on_success="arn:aws:lambda:us-east-1:123456789012:function:audit")
     request_id = aws.send({"order": 7})
     aws.wait_for_log("got {")
-    (line,) = re.findall(r"^got (.*)$", aws.log, re.MULTILINE)
+    (line,) = re.findall(r"^\[audit\] got (.*)$", aws.log, re.MULTILINE)
     record = json.loads(line)
     assert record["requestContext"]["requestId"] == request_id
     assert record["requestPayload"] == {"order": 7}

@@ -48,8 +48,10 @@ def test_several_texts_are_one():
         ("delay=-1", "delay is in seconds, 0 or more, not -1"),
         ("chunk-delay=nan", "chunk-delay is in seconds, 0 or more, not nan"),
         ("slow-init=inf", "slow-init is in seconds, 0 or more, not inf"),
-        ("throttle=0", "throttle is in bytes a second, more than 0, not 0"),
-        ("throttle=nan", "throttle is in bytes a second, more than 0, not nan"),
+        ("throttle=0", "throttle is in bytes a second, 1e-05 or more, not 0"),
+        ("throttle=1e-300", "throttle is in bytes a second, 1e-05 or more, not 1e-300"),
+        ("throttle=nan", "throttle is in bytes a second, 1e-05 or more, not nan"),
+        ("every=3", "every=3 says which calls have a fault; add one, as in kill,every=3"),
         ("every=0,kill", "every is a number of calls, 1 or more, not 0"),
     ],
 )

@@ -126,13 +126,14 @@ def test_a_late_answer_sleeps_once_before_its_head(serve):
     server = serve(answer, Faults(delay=30))
     assert server.get().endswith(b"3\r\ntwo\r\n0\r\n\r\n")
     assert (begun_at, server.clock.now) == ([0], 30)
-    assert server.log == ["GET /: injected fault: the answer is 30 seconds late"]
+    assert server.log == ["GET /: injected fault: the answer is 30 s late"]
 
 
 def test_late_parts_sleep_before_each(serve):
     server = serve(in_parts(b"one", b"two"), Faults(chunk_delay=7))
     assert server.get().endswith(b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")
     assert server.clock.now == 14
+    assert server.log == ["GET /: injected fault: each part of the answer is 7 s late"]
 
 
 def test_a_throttled_answer_takes_the_time_of_its_bytes_in_small_pieces(serve):
@@ -140,6 +141,7 @@ def test_a_throttled_answer_takes_the_time_of_its_bytes_in_small_pieces(serve):
     body = server.get().partition(b"\r\n\r\n")[2]
     assert body == b"2\r\nxx\r\n" * 50 + b"2\r\nyy\r\n" * 25 + b"0\r\n\r\n"
     assert server.clock.now == pytest.approx(150 / 20)
+    assert server.log == ["GET /: injected fault: the answer has 20 bytes a second"]
 
 
 def test_a_throttle_of_less_than_a_byte_a_second_is_one(serve):
@@ -175,6 +177,28 @@ def test_a_bad_header_is_400_with_what_is_right(serve):
     assert head.startswith(b"HTTP/1.1 400")
     assert body == b"X-Penstock-Fault: cut takes a whole number, not 'much'\n"
     assert not hasattr(server, "headers")
+
+
+def test_one_call_has_no_every_third(serve):
+    body = serve(whole(b"x")).get(f"{HEADER}: cut=1,every=3").partition(b"\r\n\r\n")[2]
+    assert body == b"X-Penstock-Fault: every=CALLS is for --fault and tests, not for one call\n"
+
+
+def test_a_stop_wakes_what_is_late_on_purpose():
+    injector = FaultInjector([].append, faults=Faults(delay=80_000))
+    done = threading.Event()
+
+    def late(exchange) -> None:
+        injection_of_this_call()
+        exchange.respond(200, [])
+        done.set()
+
+    server = HttpServer(lambda exchange: injector.handle(exchange, late))
+    with RawClient(server.port) as client:
+        client.send("\r\n".join([*HEAD, "", ""]).encode())
+        injector.stop()
+        assert done.wait(PATIENCE)
+    server.stop()
 
 
 def test_every_third_call_has_them(serve):

@@ -81,6 +81,14 @@ def test_what_is_sent_is_one_request_with_its_length(server):
     backend.close()
 
 
+def test_a_mapped_host_is_the_only_one(server):
+    backend = Backend(f"http://127.0.0.1:{server.port}/", timeout=9, idle=9)
+    server.send(OK + b"0\r\n\r\n")
+    backend.ask("GET", [("host", "shop.example")], b"")
+    assert server.received().lower().count(b"host: ") == 1
+    backend.close()
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
 def test_without_a_body_there_is_no_length(method, server):
     backend = Backend(f"http://127.0.0.1:{server.port}", timeout=9, idle=9)

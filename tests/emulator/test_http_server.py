@@ -110,7 +110,9 @@ def test_an_aborted_answer_to_http_1_0_is_reset(listen):
 def test_what_is_no_http_is_a_bad_request(request_bytes, listen):
     client = listen(echo)
     client.send(request_bytes)
-    assert client.read_all().startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    answer = client.read_all()
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"bytearray" not in answer
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ def test_a_client_context_that_is_none_is_refused(context: str, serve: Serve) ->
     assert "Client context must be base64 of JSON" in message
 
 
-@pytest.mark.parametrize("event", [b"{", b"[NaN]", b"[" * 100_000, b"\xff"])
+@pytest.mark.parametrize("event", [b"{", b"[NaN]", b"[" * 100_000, b"\xff", '"a"'.encode("utf-16")])
 @pytest.mark.parametrize("kind", ["RequestResponse", "Event"])
 def test_an_event_must_be_json(kind: str, event: bytes, serve: Serve) -> None:
     function = serve(ECHO)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from penstock.emulator.log import Lines, Log, LogTail
+from penstock.emulator.platform_events import PlatformEvent
 
 TEXT = "first\nsecond \N{AUTOMOBILE}\nthird"
 
@@ -25,6 +26,35 @@ def test_carriage_returns_that_hold_a_message_together_become_line_ends():
     written: list[str] = []
     Log(written.append).write("[ERROR] E: no\rTraceback\r\n")
     assert written == ["[ERROR] E: no\nTraceback\n"]
+
+
+def test_lines_say_whose_they_are_as_soon_as_there_is_a_second_function():
+    written: list[str] = []
+    log = Log(written.append)
+    log.add_function("one")
+    log.write_of("one", "a\nb\n")
+    log.add_function("one")
+    log.write_of("one", "c\n")
+    log.add_function("two")
+    log.write_of("one", "d\re\n")
+    log.line("slow", "two")
+    log.line("stopping")
+    assert "".join(written) == (
+        "a\nb\nc\n[one] d\n[one] e\n[two] penstock: slow\npenstock: stopping\n"
+    )
+
+
+def test_every_line_of_the_emulator_s_own_is_an_event():
+    log, heard = Log(lambda text: None), []
+    log.line("before anybody listens")
+    log.events.subscribe(heard.append)
+    log.line("of one", "app", "0123")
+    log.line("of none")
+    assert all(isinstance(event, PlatformEvent) for event in heard)
+    assert [event[:4] for event in heard] == [
+        ("penstock.log", "of one", "app", "0123"),
+        ("penstock.log", "of none", "", ""),
+    ]
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 100])

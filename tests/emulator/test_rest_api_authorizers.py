@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from penstock.emulator.rest_apis import Authorizer, Integration, Method, RestApi, Stage
 from tests.emulator.api_server import serving_apis
+from tests.tools import PATIENCE
 
 # The authorizer does what the token says, and keeps every event that it gets in a file: the
 # log may come later than the answer.
@@ -58,10 +60,15 @@ def serve_api(tmp_path: Path) -> Iterator[Any]:
     """Serve a function behind an authorizer."""
     with serving_apis(tmp_path) as serve:
 
-        def guarded(authorizer: Authorizer, **options: Any) -> Any:
+        def guarded(
+            authorizer: Authorizer, *, more: Authorizer | None = None, **options: Any
+        ) -> Any:
             def change(api: RestApi) -> RestApi:
-                method = Method("ANY", "/pets/{id}", Integration("AWS_PROXY", "app"), authorizer)
-                return RestApi(api.id, (method,), **options)
+                app = Integration("AWS_PROXY", "app")
+                methods = [Method("ANY", "/pets/{id}", app, authorizer)]
+                if more is not None:
+                    methods.append(Method("ANY", "/other", app, more))
+                return RestApi(api.id, tuple(methods), **options)
 
             return serve(SOURCE, change=change, functions={"auth": "authorize"})
 
@@ -228,6 +235,24 @@ def test_a_policy_is_kept_and_judged_anew_for_each_method(serve_api):
     assert "it should be about all methods of the API" in api.log
     assert ask(api, "all", "/local/pets/8").status_code == 200
     assert ask(api, "all", "/local/pets/9", "PUT").status_code == 200
+    assert asked(api) == 2
+
+
+@pytest.mark.parametrize("authorizer", [TOKEN, REQUEST])
+def test_of_two_tokens_the_last_counts_for_the_cache_as_in_the_event(authorizer, serve_api):
+    api = serve_api(authorizer)
+    for tokens, status in (("Allow", "all"), 200), (("Allow", "Deny"), 403):
+        headers = [("host", api.host), *(("token", token) for token in tokens)]
+        answer = httpx.get(f"{api.url}/local/pets/7?who=me", headers=headers, timeout=PATIENCE)
+        assert answer.status_code == status
+    assert asked(api) == 2
+
+
+def test_what_one_authorizer_has_said_is_not_anothers(serve_api):
+    other = dataclasses.replace(TOKEN, name="other")
+    api = serve_api(TOKEN, more=other)
+    for path in ("/local/pets/7", "/local/other"):
+        assert ask(api, "all", path).status_code == 200
     assert asked(api) == 2
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from penstock.emulator.fronts.rest_api_call import RefusedError
 from penstock.emulator.fronts.rest_api_mapping import backend_request
 from penstock.emulator.rest_apis import Integration, Stage
 from penstock.messages import Headers, Request
@@ -20,7 +21,7 @@ HEADERS = [
 ]
 
 
-def ask(uri="http://back/{id}/x", *, query="", method="GET", parameters=None, **options):
+def ask(uri="http://back/{id}/x", *, query="", method="GET", parameters=None, more=(), **options):
     """What the backend is asked, and what the log says."""
     said: list[str] = []
     integration = Integration("HTTP_PROXY", uri, request_parameters=parameters or {}, **options)
@@ -31,7 +32,7 @@ def ask(uri="http://back/{id}/x", *, query="", method="GET", parameters=None, **
             path="/local/pets/a%20b",
             root_path="/local",
             query=query,
-            headers=Headers(HEADERS),
+            headers=Headers([*HEADERS, *more]),
             source_ip="127.0.0.1",
         ),
         stage=Stage("local", {"host": "other", "v": "2"}),
@@ -119,6 +120,35 @@ def test_headers_may_be_set_by_request_parameters():
     assert [field for field in fields if field[0].lower() == "x-own"] == [("x-own", "one")]
     assert {("stage", "local"), ("variable", "2"), ("copy", "test")} <= set(fields)
     assert "none" not in dict(fields)
+
+
+def test_no_client_says_which_api_has_asked():
+    _, _, fields, _ = ask(more=[("X-Amzn-ApiGateway-Api-Id", "other")])
+    found = [value for name, value in fields if name.lower() == "x-amzn-apigateway-api-id"]
+    assert found == ["api"]
+
+
+def test_what_the_connection_header_names_is_for_api_gateway_alone():
+    _, _, fields, _ = ask(more=[("Connection", "X-Hop, x-own"), ("X-Hop", "1")])
+    assert not {"x-hop", "x-own"} & {name.lower() for name, _ in fields}
+
+
+@pytest.mark.parametrize("name", ["Transfer-Encoding", "content-length", "Connection"])
+def test_no_request_parameter_frames_the_request(name):
+    _, _, fields, said = ask(
+        "http://back/", parameters={f"integration.request.header.{name}": "'chunked'"}
+    )
+    assert name.lower() not in {each.lower() for each, _ in fields}
+    assert len(said) == 1
+    assert "is ignored: how a request is framed" in said[0]
+
+
+@pytest.mark.parametrize("value", ["a%0D%0Ab: c", "%20a", "a%09", "a%00", "a%7F"])
+def test_a_mapped_value_that_no_header_can_have_is_the_clients_fault(value):
+    parameters = {"integration.request.header.a": "method.request.querystring.a"}
+    with pytest.raises(RefusedError, match="no header may have control characters") as raised:
+        ask(parameters=parameters, query=f"a={value}")
+    assert raised.value.status == 400
 
 
 def test_a_request_parameter_that_is_none_is_told():

@@ -169,6 +169,8 @@ REFUSED = {
     "no slash": (lambda: api_with("GET a"), "begins with a slash"),
     "greedy inside": (lambda: api_with("GET /{a+}/b"), "may be at the end only"),
     "one name twice": (lambda: api_with("GET /{a}/{a}"), "have one name"),
+    "no method of HTTP": (lambda: api_with("FOO /a"), "not 'FOO'"),
+    "small letters": (lambda: api_with("get /a"), "in capitals, not 'get'"),
     "half a variable": (lambda: api_with("GET /x{a}"), "no segment that API Gateway takes"),
     "one method twice": (lambda: api_with("GET /a", "GET /a"), "has GET /a twice"),
     "no stage": (lambda: api_with(stages=()), "has no stage"),

@@ -31,8 +31,9 @@ class OneInvocation:
         self.lost = 0
         self.timed_out: set[str] = set()
 
-    def next_invocation(self, is_connected) -> Invocation:
-        return self.invocation
+    def next_invocation(self, is_connected, deliver) -> bool:
+        deliver(self.invocation)
+        return True
 
     def restore_next(self, is_connected) -> bool:
         return True

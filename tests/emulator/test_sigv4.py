@@ -237,6 +237,7 @@ def test_another_service():
     error = refusal(signed(service="execute-api"))
 
     assert error.message == "Credential should be scoped to correct service: 'lambda'. "
+    assert error.hint == "it is for us-east-1/execute-api, and here is us-east-1/lambda"
 
 
 def test_a_scope_of_another_day():

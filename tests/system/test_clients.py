@@ -897,11 +897,11 @@ def test_the_commands_that_penstock_dev_shows_work(start, tmp_path):
     )
     server = start(sys.executable, "-m", "penstock.cli", "dev", "app.py:handler", "--port", "0")
     welcome = server.read_until("Ctrl-C stops it.\n").replace("\\\n", "")
-    commands = re.findall(r"^  or +(.*)$", welcome, re.MULTILINE)
-    assert [re.findall(r"curl|aws", command)[0] for command in commands] == ["curl", "aws"]
+    commands = re.findall(r"^  or +(.*?)(?: {3,}\(.*)?$", welcome, re.MULTILINE)
+    assert [re.findall(r"curl|aws", command)[0] for command in commands] == ["curl", "curl", "aws"]
 
     outputs = [start("sh", "-c", command).read_all() for command in commands]
 
-    assert outputs[0] == "onetwo"
-    assert json.loads(outputs[1]) == {"StatusCode": 200, "ExecutedVersion": "$LATEST"}
+    assert outputs[:2] == ["onetwo"] * 2
+    assert json.loads(outputs[2]) == {"StatusCode": 200, "ExecutedVersion": "$LATEST"}
     assert (tmp_path / "out.json").read_text() == "onetwo"

@@ -113,6 +113,8 @@ def handler(event, context):
         running.process.send_signal(signal.SIGINT)
         assert running.process.wait(10) == 0
         wait_for(lambda: not is_running(pid), "the end of the environment")
+    assert "penstock: stopped with 1 invocation running\n" in running.text
+    assert "was cut off in its middle" not in running.text
 
 
 def test_kill_9_leaves_no_process_also_no_forked_or_frozen_one(dev):
@@ -186,6 +188,14 @@ def test_the_welcome_says_what_to_open_and_what_to_type(dev):
     assert f"open  http://localhost:{running.port}/" in running.text
     assert f"curl -N http://localhost:{running.port}/" in running.text
     assert "--function-name app" in running.text
+    assert f"http://app.lambda-url.localhost:{running.port}/" in running.text
+    assert "In effect" not in running.text
+
+
+def test_the_welcome_says_what_makes_calls_differ(dev):
+    source, faults = "def handler(event, context): return 1", ("--fault", "429")
+    running = dev(source, "--strict", *faults, "--no-quirk", "dry-run-runs")
+    assert "In effect: --strict, --fault 429, --no-quirk dry-run-runs\n" in running.text
 
 
 def test_variables_name_and_mode_from_the_command_line(dev):
@@ -213,6 +223,15 @@ def test_variables_name_and_mode_from_the_command_line(dev):
         (["a:b", "--function", "a b"], 1, "'a b' cannot be a function's name"),
         (["a:b", "--invoke-mode", "STREAM"], 2, "invalid choice: 'STREAM'"),
         (["--env", "A=b"], 1, "add a TARGET"),
+        (["--timeout", "5"], 1, "--timeout is for a function that is named here; add a TARGET"),
+        (["--memory", "256"], 1, "add a TARGET"),
+        (["--auth-type", "NONE"], 1, "add a TARGET"),
+        (["--invoke-mode", "BUFFERED"], 1, "add a TARGET"),
+        (["--reserved-concurrency", "0"], 1, "add a TARGET"),
+        (["--account-concurrency", "0"], 1, "--account-concurrency must be at least 1, not 0"),
+        (["a:b", "--rest-api-port", "0"], 1, "add --rest-api STREAM, or leave it out"),
+        (["a:b", "--env", "AWS_LAMBDA_RUNTIME_API=x"], 1, "cannot set AWS_LAMBDA_RUNTIME_API"),
+        (["--state", __file__], 1, "--state takes a folder, and "),
     ],
 )
 def test_what_is_wrong_is_said(arguments, status, message):
@@ -231,7 +250,10 @@ def test_a_taken_port_is_said():
 
 
 def test_help_has_examples():
-    assert "examples:" in penstock("dev", "--help").stdout
+    text = penstock("dev", "--help").stdout
+    assert "examples:" in text
+    assert "\nenvironments:\n" in text
+
     assert "dev" in penstock("--help").stdout
     assert penstock("--version").stdout.startswith("penstock 0.")
 

@@ -49,6 +49,8 @@ def test_no_place_for_any_call(dev):  # noqa: F811
         (["--max-concurrency", "0"], "--max-concurrency must be at least 1, not 0"),
         (["--reserved-concurrency", "-1"], "--reserved-concurrency cannot be below 0, and is -1"),
         (["--memory", "64"], "--memory is 128 to 10240 MB, not 64"),
+        (["--account-concurrency", "0"], "--account-concurrency must be at least 1, not 0"),
+        (["--extensions", "."], "is an executable file; chmod +x what is to start"),
         (["--extensions", "nowhere"], "--extensions: there is no folder"),
         (["--events", "no/such/file"], "--events cannot write no/such/file"),
         (["--snap-start", "--max-concurrency", "2"], "--snap-start and --max-concurrency"),

@@ -8,7 +8,7 @@ import sys
 import httpx
 import pytest
 
-from tests.system.test_clients import Program
+from tests.system.test_clients import Program, boto3_client
 from tests.system.test_dev import PENSTOCK
 from tests.system.test_runtimes import HELLO_PYTHON
 from tests.tools import PATIENCE, wait_for
@@ -67,3 +67,20 @@ def test_a_change_that_breaks_the_source_is_told_at_once(serve):
 
     wait_for(is_seen, "the error")
     assert "START" not in function.log
+
+
+def test_a_change_keeps_what_the_api_has_set(serve, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    function = serve("def handler(event, context): return 'one'", watch=True)
+    source = function.emulator.function.folder / "app.py"
+    boto3_client(function).put_function_concurrency(
+        FunctionName=function.emulator.function.name, ReservedConcurrentExecutions=0
+    )
+
+    def is_seen() -> bool:
+        source.write_text("def handler(:\n")
+        return "line 1: SyntaxError" in function.log
+
+    wait_for(is_seen, "the change")
+    assert httpx.get(function.emulator.url).status_code == 429

@@ -136,6 +136,17 @@ def test_invoke_sees_a_killed_environment_as_aws_reports_one(serve_with_faults):
     assert json.load(client.invoke(FunctionName="app")["Payload"]).isdecimal()
 
 
+def test_a_killed_environment_ends_without_waiting_for_who_waits_for_its_end(
+    serve_with_faults, monkeypatch
+):
+    for wait in ("_LAST_BYTES", "_KILL_GRACE"):
+        monkeypatch.setattr(f"penstock.emulator.environments.environment.{wait}", 10 * PATIENCE)
+    function = serve_with_faults(PLAIN)
+    with function.emulator.faults.injected(Faults(kill=0)):
+        assert lambda_client(function.url).invoke(FunctionName="app")["FunctionError"]
+    function.wait_for_log("REPORT")
+
+
 def test_invoke_is_cut_in_its_answer(serve_with_faults):
     function = serve_with_faults(PLAIN)
     with function.emulator.faults.injected(Faults(cut=2)):
@@ -214,7 +225,7 @@ def test_a_late_stream_is_late_on_the_way_and_not_in_the_function(serve_with_fau
     function = serve_with_faults(faults=Faults(chunk_delay=0.05, delay=0.05))
     with url_call(function) as response:
         assert response.read() == b"onetwothree"
-    assert "injected fault: the answer is 0.05 seconds late" in function.log
+    assert "injected fault: the answer is 0.05 s late" in function.log
 
 
 @pytest.mark.parametrize(

@@ -230,6 +230,7 @@ def test_the_welcome_says_what_there_is(empty, tmp_path):
     first = empty("--state", str(state))
     assert "without functions yet" in first.text
     assert f"Functions are kept in {state}." in first.text
+    assert "Functions go when it stops; --state DIR keeps them." in empty().text
     code = {"ZipFile": zipped()}
     first.client.create_function(
         FunctionName="app", Runtime="python3.11", Handler="app.handler", Role=ROLE, Code=code

@@ -38,13 +38,14 @@ def test_invocations_share_an_environment_until_it_is_full(serve, gate):
         gate.open("b")  # whoever is answered first makes room
         first = answers["b"].result()
         again = pool.submit(get, function, "g")
+        wait_for(lambda: function.log.count("platform.start") == 7, "one more that has begun")
         for name in "acdefg":
             gate.open(name)
         pids = [answer.result().split()[0] for answer in answers.values()]
         assert sorted(pids.count(pid) for pid in set(pids)) == [3, 3]
         assert again.result().split()[0] == first.split()[0]
-    for word in ("start", "report"):
-        assert function.log.count(f'"platform.{word}"') == 7
+    wait_for(lambda: function.log.count('"platform.report"') == 7, "the last report")
+    assert function.log.count('"platform.start"') == 7
 
 
 def test_async_handlers_of_one_environment_meet(serve):

@@ -235,12 +235,25 @@ def test_an_error_before_the_first_byte_is_a_200(serve):
     )
 
 
-def test_strict_answers_502_to_an_error(serve):
-    function = serve(FAILS_EARLY, quirks=STRICT)
+def test_what_no_handler_catches_it_is_not_told_to_catch(serve):
+    function = serve("import os\ndef handler(event, context): os._exit(3)")
+
+    answer = httpx.get(function.url)
+
+    assert answer.json()["errorType"] == "Runtime.ExitError"
+    assert "200 with the error as the body; make the URL BUFFERED" in line_of(function, answer)
+
+
+@pytest.mark.parametrize("invoke_mode", ["RESPONSE_STREAM", "BUFFERED"])
+def test_strict_answers_502_to_an_error(serve, invoke_mode):
+    function = serve(FAILS_EARLY, quirks=STRICT, invoke_mode=invoke_mode)
 
     answer = httpx.get(function.url)
 
     assert (answer.status_code, answer.content) == (502, b"Internal Server Error")
+    line = line_of(function, answer)
+    assert line.startswith("AWS answers 502 to this, because the function failed")
+    assert line.endswith("(ValueError: early)")
 
 
 # proxy-response-as-body

@@ -216,7 +216,8 @@ def test_a_malformed_stream_is_aws_502_and_the_log_says_what_to_do(which, serve_
         assert answer.headers["content-type"] == "application/json"
         assert answer.headers["x-amzn-errortype"] == "InternalServerErrorException"
     log = api.wait_for_log(reason)
-    assert "GET /local/ (REST API): AWS answers 502" in log
+    request_id = answer.headers["x-amzn-requestid"]
+    assert f"{request_id}: GET /local/ (REST API): AWS answers 502" in log
 
 
 @pytest.mark.parametrize(

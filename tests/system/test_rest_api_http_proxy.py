@@ -243,6 +243,17 @@ def test_what_api_gateway_says_itself_it_renames_in_the_answer(serve_api, backen
     assert answer.headers["content-type"] == "application/json"
 
 
+@pytest.mark.parametrize("mode", ["STREAM", "BUFFERED"])
+def test_a_length_beside_chunks_goes_no_further(mode, serve_api, backend):
+    server = backend(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"5\r\nwhole\r\n0\r\n\r\n"
+    )
+    answer = serve_api(EVENT, change=in_front_of(server.uri, mode)).get("/local/a")
+    assert (answer.status_code, answer.content) == (200, b"whole")
+    assert "x-amzn-remapped-content-length" not in answer.headers
+
+
 def test_a_body_without_a_length_ends_with_the_connection(serve_api, backend):
     server = backend(b"HTTP/1.0 200 OK\r\n\r\nall of it")
     api = serve_api(EVENT, change=in_front_of(server.uri, "STREAM"))

@@ -256,3 +256,10 @@ def test_what_is_at_its_limit_is_taken(serve):
     answer = client.create_function_url_config(FunctionName="app", AuthType="NONE", Cors=cors)
 
     assert answer["Cors"] == cors
+
+
+def test_a_page_that_cors_lets_in_has_no_faults(serve):
+    function = serve(PLAIN, cors=Cors(allow_origins=("*",), allow_headers=("*",)))
+    answer = httpx.get(function.url, headers={"Origin": OTHER, "X-Penstock-Fault": "429"})
+    assert answer.status_code == 200
+    assert "injected fault" not in function.log

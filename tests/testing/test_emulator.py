@@ -37,6 +37,9 @@ def waits_at_api(event, context):
 def proxy(event, context):
     return {"body": event["path"]}
 
+def url(event, context):
+    return {"body": event["rawPath"]}
+
 def echo(event, context):
     return event
 
@@ -217,7 +220,8 @@ def test_what_lambda_does_is_told_in_events(folder):
         lambda_client(function.endpoint_url).invoke(FunctionName="app", InvocationType="Event")
 
         wait_for(lambda: reports(function) == ["error"] * 3, "three tries")
-        assert all(event["function"] == "app" for event in function.events)
+        told = [each for each in function.events if each["type"].startswith("platform.")]
+        assert all(event["function"] == "app" for event in told)
 
 
 def reports(function):
@@ -283,6 +287,18 @@ def test_rest_apis_and_functions_of_ones_own(folder):
         assert function.rest_api_url == function.rest_api_urls["shop"]
         assert httpx.get(f"{function.rest_api_url}/pets/7").text == "/pets/7"
         assert httpx.get(f"{function.rest_api_url}/pets").status_code == 403
+
+
+def test_more_functions_have_function_urls_and_may_be_behind_a_rest_api(folder):
+    more = Integration("HTTP_PROXY", "http://more.lambda-url.localhost/a", "STREAM")
+    api = RestApi("shop", (Method("GET", "/more", more),))
+    with testing.emulator(
+        "app.py:echo", folder=folder, rest_apis=[api], functions={"more": "app.py:url"}
+    ) as function:
+        port = httpx.URL(function.function_url).port
+        host = {"host": f"more.lambda-url.localhost:{port}"}
+        assert httpx.get(f"{function.function_url}/b", headers=host).text == '{"body": "/b"}'
+        assert httpx.get(f"{function.rest_api_url}/more").text == '{"body": "/a"}'
 
 
 def test_without_a_rest_api_there_is_no_address(folder):

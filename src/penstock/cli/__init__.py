@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -37,7 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         status: int = options.run(options)
+        sys.stdout.flush()
     except PenstockError as exc:
         print(f"penstock: {exc}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # Who read what is printed has had enough, as `head` does. Python would try again at
+        # its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return status

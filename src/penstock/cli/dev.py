@@ -35,6 +35,9 @@ examples:
   penstock dev app.py:handler --invoke-mode BUFFERED
   penstock dev app.py:handler --rest-api STREAM   a REST API besides
   penstock dev app.py:handler --env TABLE=orders --env DEBUG=1 --timeout 10
+  penstock dev app.py:handler --auth-type AWS_IAM         signed requests only
+  penstock dev app.py:handler --fault cut=1000 --strict   failures, seen as such
+  penstock dev app.py:handler --freeze            nothing runs between invocations
   penstock dev --state functions                  no function yet: they are created and kept
   penstock dev --runtime-command ./bootstrap build/      a runtime of your own, in a folder
   penstock dev --runtime-command 'npx aws-lambda-ric' --handler index.handler
@@ -46,10 +49,29 @@ then, in another terminal:
 """
 
 
+# Of the variables that Lambda reserves, those with which a process would not find its work
+# or not know who it is. (AWS documentation, "Defined runtime environment variables")
+_SET_BY_LAMBDA = {
+    "_HANDLER",
+    "_X_AMZN_TRACE_ID",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_LAMBDA_RUNTIME_API",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+}
+
+_TIMEOUT_DEFAULT = 60
+
+
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `dev` to the commands."""
     parser = commands.add_parser(
         "dev",
+        usage="penstock dev [TARGET] [options]",
         help="run a function on this machine, streaming",
         description=_DESCRIPTION,
         epilog=_EXAMPLES,
@@ -71,17 +93,50 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="address to listen on (default localhost: this machine only); "
         "others on the network, and web pages, can then run the function",
     )
+    add(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="let pages of this origin call the function, e.g. http://localhost:5173 (repeatable)",
+    )
+
+    add = parser.add_argument_group("the function").add_argument
     add("--function", metavar="NAME", help="the function's name (default: the file's)")
+    add(
+        "--env",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="set a variable for the function (repeatable)",
+    )
+    add(
+        "--timeout",
+        type=float,
+        metavar="SECONDS",
+        help="how long one invocation may take, without its start (default 60)",
+    )
+    add(
+        "--runtime-command",
+        metavar="COMMAND",
+        help="run the function on any client of the Runtime API: what starts it, in its folder",
+    )
+    add(
+        "--handler",
+        metavar="NAME",
+        help="with --runtime-command: what the client is told to load, its _HANDLER "
+        "(default bootstrap)",
+    )
+
+    add = parser.add_argument_group("its Function URL").add_argument
     add(
         "--invoke-mode",
         choices=["RESPONSE_STREAM", "BUFFERED"],
-        default="RESPONSE_STREAM",
         help="of the Function URL (default RESPONSE_STREAM)",
     )
     add(
         "--auth-type",
         choices=["NONE", "AWS_IAM"],
-        default="NONE",
         help="of the Function URL; AWS_IAM takes signed requests only (default NONE)",
     )
     add(
@@ -92,6 +147,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="accept signatures of this access key, and no longer those of this shell's "
         "AWS_ACCESS_KEY_ID, or test:test if it has none (repeatable)",
     )
+
+    add = parser.add_argument_group("its REST API").add_argument
     add(
         "--rest-api",
         choices=["STREAM", "BUFFERED"],
@@ -100,11 +157,23 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     add(
         "--rest-api-port",
         type=int,
-        default=0,
         metavar="PORT",
         help="the REST API's own port, for clients that do not know names under localhost "
         "(default 0: any free)",
     )
+
+    group = parser.add_argument_group("environments")
+    add = group.add_argument
+    add(
+        "--max-environments",
+        type=int,
+        default=10,
+        metavar="N",
+        help="how many may run at once; beyond it calls get AWS's 429 (default 10)",
+    )
+    environment_options.add_options(group)
+
+    add = parser.add_argument_group("failures and AWS's oddities").add_argument
     add(
         "--bandwidth",
         choices=["aws"],
@@ -131,40 +200,12 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="do not show this oddity of AWS's, e.g. error-is-200 (repeatable)",
     )
     add(
-        "--timeout",
-        type=float,
-        default=60,
-        metavar="SECONDS",
-        help="how long one invocation may take, without its start (default 60)",
-    )
-    add(
-        "--max-environments",
-        type=int,
-        default=10,
-        metavar="N",
-        help="how many may run at once; beyond it calls get AWS's 429 (default 10)",
-    )
-    add(
         "--retry-delay",
         type=float,
         default=1,
         metavar="SECONDS",
         help="how long a failed asynchronous invocation waits before it is tried again; AWS "
         "takes 60, and twice as long the next time, as here (default 1)",
-    )
-    add(
-        "--env",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="set a variable for the function (repeatable)",
-    )
-    add(
-        "--allow-origin",
-        action="append",
-        default=[],
-        metavar="ORIGIN",
-        help="let pages of this origin call the function, e.g. http://localhost:5173 (repeatable)",
     )
     add(
         "--fault",
@@ -175,19 +216,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "chunk-delay=SECONDS, throttle=BYTES_PER_SECOND, 429, kill[=BYTES], slow-init=SECONDS; "
         "with every=N only with each nth (repeatable)",
     )
-    add(
-        "--runtime-command",
-        metavar="COMMAND",
-        help="run the function on any client of the Runtime API: what starts it, in its folder",
-    )
-    add(
-        "--handler",
-        metavar="NAME",
-        help="with --runtime-command: what the client is told to load, its _HANDLER "
-        "(default bootstrap)",
-    )
-    environment_options.add_options(parser)
-    lambda_options.add_options(parser)
+
+    lambda_options.add_options(parser.add_argument_group("the Lambda API"))
     parser.set_defaults(run=run, parser=parser)
 
 
@@ -219,6 +249,7 @@ def _start(options: argparse.Namespace) -> Emulator:
             f"the emulator needs {exc.name}, which is not installed; "
             "install the extra: pip install 'penstock-lambda[local]', or, in a clone, '.[local]'"
         ) from exc
+    _check(options)
     function = _function(options)
     name = ""
     if function is not None:
@@ -227,7 +258,11 @@ def _start(options: argparse.Namespace) -> Emulator:
     mode, is_slow = options.rest_api, options.bandwidth == "aws"
     return Emulator(
         function,
-        function_url=FunctionUrl(name, invoke_mode=options.invoke_mode, auth_type=options.auth_type)
+        function_url=FunctionUrl(
+            name,
+            invoke_mode=options.invoke_mode or "RESPONSE_STREAM",
+            auth_type=options.auth_type or "NONE",
+        )
         if function is not None
         else None,
         quirks=_quirks(options),
@@ -246,6 +281,20 @@ def _start(options: argparse.Namespace) -> Emulator:
     )
 
 
+def _check(options: argparse.Namespace) -> None:
+    """Refuse what would do nothing, or could only break."""
+    if options.rest_api_port is not None and options.rest_api is None:
+        raise EmulatorError(
+            "--rest-api-port is the port of a REST API; add --rest-api STREAM, or leave it out"
+        )
+    if options.account_concurrency < 1:
+        raise EmulatorError(
+            f"--account-concurrency must be at least 1, not {options.account_concurrency}"
+        )
+    if options.state is not None and options.state.exists() and not options.state.is_dir():
+        raise EmulatorError(f"--state takes a folder, and {options.state} is a file")
+
+
 def _function(options: argparse.Namespace) -> Function | None:
     """The function that TARGET, or --runtime-command, is for; None without them."""
     from ..emulator.functions import function_from_target
@@ -258,7 +307,7 @@ def _function(options: argparse.Namespace) -> Function | None:
             options.target or ".",
             handler=options.handler,
             name=options.function,
-            timeout=options.timeout,
+            timeout=_TIMEOUT_DEFAULT if options.timeout is None else options.timeout,
             max_environments=options.max_environments,
             environment=environment,
         )
@@ -273,7 +322,7 @@ def _function(options: argparse.Namespace) -> Function | None:
     return function_from_target(
         options.target,
         name=options.function,
-        timeout=options.timeout,
+        timeout=_TIMEOUT_DEFAULT if options.timeout is None else options.timeout,
         max_environments=options.max_environments,
         environment=environment,
     )
@@ -305,30 +354,34 @@ def _variable(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name or "\0" in text:
         raise EmulatorError(f"--env takes NAME=VALUE, not {text!r}")
+    if name in _SET_BY_LAMBDA:
+        raise EmulatorError(f"--env cannot set {name}: Lambda itself does, and refuses others")
     return name, value
 
 
 def _welcome(emulator: Emulator, options: argparse.Namespace) -> str:
     function, function_url, url = emulator.function, emulator.function_url, emulator.url
     if function is None or function_url is None:
-        return lambda_options.welcome(emulator, options.state) + _warning(emulator.host)
+        text = lambda_options.welcome(emulator, options.state)
+        return text + _in_effect(options) + _warning(emulator.host)
     return f"""\
 penstock {__version__}: {function.name} ({function.handler}), {function_url.invoke_mode}
 
 {_ways_to_url(function_url, function.region, url)}\
+  or    curl -N http://{function_url.domain_name}:{emulator.port}/     (the same, by its host)
   or    AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test aws lambda invoke \\
           --region {function.region} --endpoint-url {url} \\
           --function-name {function.name} out.json
 {_rest_apis(emulator)}
 A changed {_code(function)} in {function.folder} takes effect with the next call.
 Ctrl-C stops it.
-{_warning(emulator.host)}{_problem(function)}"""
+{_in_effect(options)}{_warning(emulator.host)}{_problem(function)}"""
 
 
 def _open_ports(emulator: Emulator, options: argparse.Namespace) -> None:
     try:
         for api in emulator.rest_apis:
-            emulator.open_port(api.id, options.rest_api_port)
+            emulator.open_port(api.id, options.rest_api_port or 0)
     except EmulatorError:
         emulator.stop()
         raise
@@ -352,9 +405,22 @@ def _rest_apis(emulator: Emulator) -> str:
         f"  or    curl -N http://{api.domain_name}:{emulator.port}/{api.stages[0].stage_name}/"
         f"     (REST API, {api.methods[0].integration.response_transfer_mode})\n"
         f"  or    curl -N {host}:{emulator.rest_api_ports[api.id]}/{api.stages[0].stage_name}/"
-        "     (the same, for any client)\n"
+        "     (the same, for clients that do not know the name)\n"
         for api in emulator.rest_apis
     )
+
+
+def _in_effect(options: argparse.Namespace) -> str:
+    """What makes calls fail or differ, which looks like a bug to those who have forgotten it."""
+    switches = [f"--{name}" for name in ("strict", "freeze") if getattr(options, name)]
+    values = [
+        f"--{name} {value}"
+        for name in ("fault", "quirk", "no-quirk")
+        for value in getattr(options, name.replace("-", "_"))
+    ]
+    slow = [f"--bandwidth {options.bandwidth}"] if options.bandwidth else []
+    parts = [*switches, *values, *slow]
+    return f"\nIn effect: {', '.join(parts)}\n" if parts else ""
 
 
 def _code(function: Function) -> str:

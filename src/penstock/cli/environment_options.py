@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import os
 import sys
 import threading
 from pathlib import Path
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ..emulator.platform_events import PlatformEvent
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse._ArgumentGroup) -> None:
     """Add them to the command's parser."""
     add = parser.add_argument
     add(
@@ -59,7 +60,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--memory",
         type=int,
-        default=128,
         metavar="MB",
         help="what the function has of memory (default 128); the log tells when it uses more",
     )
@@ -106,17 +106,21 @@ def with_options(function: Function, options: argparse.Namespace) -> Function:
     """
     if options.max_concurrency is not None and options.max_concurrency < 1:
         raise EmulatorError(f"--max-concurrency must be at least 1, not {options.max_concurrency}")
-    for name in ("reserved_concurrency", "account_concurrency"):
-        value = getattr(options, name)
-        if value is not None and value < 0:
-            raise EmulatorError(f"--{name.replace('_', '-')} cannot be below 0, and is {value}")
+    reserved = options.reserved_concurrency
+    if reserved is not None and reserved < 0:
+        raise EmulatorError(f"--reserved-concurrency cannot be below 0, and is {reserved}")
     if options.snap_start and options.max_concurrency is not None:
         raise EmulatorError("--snap-start and --max-concurrency do not go together, as on Lambda")
-    if not 128 <= options.memory <= 10_240:
-        raise EmulatorError(f"--memory is 128 to 10240 MB, not {options.memory}")
+    memory = 128 if options.memory is None else options.memory
+    if not 128 <= memory <= 10_240:
+        raise EmulatorError(f"--memory is 128 to 10240 MB, not {memory}")
     folder = Path(options.extensions).resolve() if options.extensions is not None else None
     if folder is not None and not folder.is_dir():
         raise EmulatorError(f"--extensions: there is no folder {folder}")
+    if folder is not None and not any(map(_is_program, folder.iterdir())):
+        raise EmulatorError(
+            f"--extensions: nothing in {folder} is an executable file; chmod +x what is to start"
+        )
     return dataclasses.replace(
         function,
         max_concurrency=options.max_concurrency,
@@ -124,6 +128,10 @@ def with_options(function: Function, options: argparse.Namespace) -> Function:
         extensions_folder=folder,
         freezes=options.freeze,
         snap_start=options.snap_start,
-        memory=options.memory,
+        memory=memory,
         enforces_memory=options.enforce_memory,
     )
+
+
+def _is_program(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.X_OK)

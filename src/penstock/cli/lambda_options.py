@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 _FOR_TARGET = (
     *("function", "env", "rest_api", "handler", "extensions"),
     *("max_concurrency", "reserved_concurrency", "snap_start"),
+    *("invoke_mode", "auth_type", "timeout", "memory"),
 )
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse._ArgumentGroup) -> None:
     """Add them to the command's parser."""
     add = parser.add_argument
     add(
@@ -33,7 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--enforce-permissions",
         action="store_true",
         help="refuse requests to a NONE URL whose policy lacks the two permissions, as AWS does; "
-        "without it they are served, and the log says so",
+        "without it they are served, and the log says so; only URLs made through the API",
     )
 
 
@@ -44,7 +45,8 @@ def check_no_target(options: argparse.Namespace) -> None:
         EmulatorError: there is one.
     """
     for name in _FOR_TARGET:
-        if getattr(options, name):
+        value = getattr(options, name)
+        if value is not None and value is not False and value != []:
             option = "--" + name.replace("_", "-")
             raise EmulatorError(
                 f"{option} is for a function that is named here; add a TARGET, as in "
@@ -78,7 +80,11 @@ def welcome(emulator: Emulator, state: Path | None) -> str:
     url, port = emulator.url, emulator.port
     names = emulator.registry.names
     has = f"with {', '.join(names)}" if names else "without functions yet"
-    kept = f"Functions are kept in {state}." if state else "Functions are kept with --state DIR."
+    kept = (
+        f"Functions are kept in {state.absolute()}."
+        if state
+        else "Functions go when it stops; --state DIR keeps them."
+    )
     return f"""\
 penstock {__version__}: Lambda at {url}, {has}
 

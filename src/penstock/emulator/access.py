@@ -30,7 +30,7 @@ class AccessRules:
         self._takes_addresses = not self._hosts.isdisjoint(_WILDCARDS)
         self._origins = {_checked_origin(origin) for origin in origins}
         # Callers say the same over and over again.
-        self._knows = lru_cache(maxsize=256)(self._looks_up)
+        self._remembered = lru_cache(maxsize=256)(self._knows)
 
     def trusted_origin(self, headers: Headers) -> str | None:
         """The `Origin` of the request, if it is one of those that may use the emulator."""
@@ -46,7 +46,7 @@ class AccessRules:
         may use all of the emulator.
         """
         host = headers.get("host") or ""
-        if not (self._knows if len(host) <= _KEPT_HOST else self._looks_up)(host):
+        if not self.knows_host_of(headers):
             return (
                 f"the host {host!r} is not one of this emulator's; it answers to localhost, "
                 "127.0.0.1, [::1], *.localhost and what --host names"
@@ -66,7 +66,12 @@ class AccessRules:
                 return _foreign(page if referrer.netloc else f"another site ({site})")
         return None
 
-    def _looks_up(self, host: str) -> bool:
+    def knows_host_of(self, headers: Headers) -> bool:
+        """Whether a request with these headers is to a host that is the emulator's."""
+        host = headers.get("host") or ""
+        return (self._remembered if len(host) <= _KEPT_HOST else self._knows)(host)
+
+    def _knows(self, host: str) -> bool:
         try:
             name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
         except ValueError:

@@ -18,7 +18,7 @@ from .credentials import Credentials, credentials_from
 from .deadlines import Deadlines
 from .fault_values import NONE as NO_FAULTS
 from .fault_values import Faults
-from .faults import FaultInjector
+from .faults import FaultInjector, without_faults
 from .fronts.api_gateway import ApiGateway
 from .fronts.cors import allows_origin, is_preflight
 from .fronts.function_url import FunctionUrls, refuse_unknown
@@ -158,7 +158,7 @@ class Emulator:
         try:
             self._lambda_api.start(function)
             self._server = self._listen(self._handle, port, name="front")
-        except EmulatorError:
+        except BaseException:
             self._lambda_api.stop()
             self.registry.stop()
             self._deadlines.stop()
@@ -236,11 +236,14 @@ class Emulator:
         self._stopped.set()
         if self._watcher is not None:
             self._watcher.stop()
+        if running := sum(each.load for each in self.registry.environments):
+            self._log.stopping(f"stopped with {running} invocation{'s' * (running > 1)} running")
         self.event_invokes.stop()
         self.registry.stop()
         self._server.stop()
         for server in self._api_servers:
             server.stop()
+        self.faults.stop()
         self._lambda_api.stop()
         self._deadlines.stop()
 
@@ -283,6 +286,7 @@ class Emulator:
         if refusal is not None and (url := self._open_url(exchange)) is not None:
             # The page reaches this URL and nothing else, whatever the path.
             refusal, answer = None, lambda exchange: self._to_function_url(exchange, url)
+            exchange.headers = without_faults(exchange.headers)
         if refusal is not None:
             self._log.line(f"refused {exchange.method} {exchange.path}: {refusal}")
             exchange.respond(
@@ -360,9 +364,11 @@ class Emulator:
         first = sorted(paths)[0]
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         self._log.line(f"{first}{more} changed: the next call starts a new environment")
-        if self.function is not None:
-            self.registry.put(self.function)
-            if problem := problem_of(self.function):
+        # Its configuration may have changed since it came, or it may be gone.
+        known = self.registry.find(self.function.name) if self.function is not None else None
+        if known is not None and not self._stopped.is_set():
+            self.registry.put(known.function)
+            if problem := problem_of(known.function):
                 self._log.line(problem)
 
 

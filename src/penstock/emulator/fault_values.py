@@ -10,6 +10,9 @@ from ..errors import PenstockError
 # Longer than any call may take.
 _LONGEST = 86_400.0
 
+# A byte in all of that time.
+_SLOWEST = 1e-5
+
 
 class BadFaultError(PenstockError):
     """A text names no fault, or gives it a value that it cannot have."""
@@ -51,9 +54,9 @@ class Faults:
             if not 0 <= seconds <= _LONGEST:
                 written = name.replace("_", "-")
                 raise BadFaultError(f"{written} is in seconds, 0 or more, not {seconds:g}")
-        if self.throttle is not None and not 0 < self.throttle < float("inf"):
+        if self.throttle is not None and not _SLOWEST <= self.throttle < float("inf"):
             raise BadFaultError(
-                f"throttle is in bytes a second, more than 0, not {self.throttle:g}"
+                f"throttle is in bytes a second, {_SLOWEST:g} or more, not {self.throttle:g}"
             )
         if self.every < 1:
             raise BadFaultError(f"every is a number of calls, 1 or more, not {self.every}")
@@ -111,4 +114,10 @@ def faults_from_text(*texts: str) -> Faults:
         if field in found:
             raise BadFaultError(f"{name} is given twice")
         found[field] = read
-    return Faults(**found)  # type: ignore[arg-type]
+    faults = Faults(**found)  # type: ignore[arg-type]
+    if "every" in found and not faults:
+        raise BadFaultError(
+            f"every={faults.every} says which calls have a fault; add one, as in "
+            f"kill,every={faults.every}"
+        )
+    return faults

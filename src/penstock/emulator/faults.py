@@ -80,6 +80,11 @@ class Injection:
         self.say(f"the start of the environment takes {seconds:g} seconds more")
         return (*_SLOW_START, f"{seconds:f}", *command)
 
+    @property
+    def is_harmless(self) -> bool:
+        """Whether the environment lives on."""
+        return self.faults.kill is None
+
     def delivered(self, kill: Callable[[], None]) -> bool:
         """The runtime is given the call; `kill` kills its environment. Whether that was done."""
         with self._lock:
@@ -133,11 +138,12 @@ class FaultInjector:
         *,
         faults: Faults = NONE,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], object] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
+        self._stopped = threading.Event()
         self._write_line = write_line
         self._clock = clock
-        self._sleep = sleep
+        self._sleep = sleep or self._stopped.wait
         self._lock = threading.Lock()
         self._plans = [_Plan(faults)] if faults else []
 
@@ -157,6 +163,10 @@ class FaultInjector:
             with self._lock:
                 self._plans.remove(plan)
 
+    def stop(self) -> None:
+        """Wake what is late on purpose, and make nothing late any more; may be repeated."""
+        self._stopped.set()
+
     def handle(self, exchange: Exchange, handle: Callable[[Exchange], None]) -> None:
         """Let `handle` answer the request, with what is to go wrong. The header is taken off."""
         written = exchange.headers.get_all(HEADER)
@@ -167,11 +177,13 @@ class FaultInjector:
         if written:
             try:
                 own = faults_from_text(*written)
+                if own.every != 1:
+                    raise BadFaultError("every=CALLS is for --fault and tests, not for one call")
             except BadFaultError as exc:
                 text = f"{HEADER}: {exc}\n".encode()
                 exchange.respond(400, [("Content-Type", "text/plain; charset=utf-8")], text)
                 return
-            exchange.headers = _without_header(exchange.headers)
+            exchange.headers = without_faults(exchange.headers)
             choose = _always(own)
         request = f"{exchange.method} {exchange.path}"
         injection = Injection(
@@ -214,8 +226,12 @@ class FaultyExchange(Exchange):
         """Send the head, late if it is to be."""
         faults = self._injection.faults
         self._bandwidth = self._injection.bandwidth()
+        if faults.throttle is not None:
+            self._injection.say(f"the answer has {faults.throttle:g} bytes a second")
+        if faults.chunk_delay:
+            self._injection.say(f"each part of the answer is {faults.chunk_delay:g} s late")
         if faults.delay:
-            self._injection.say(f"the answer is {faults.delay:g} seconds late")
+            self._injection.say(f"the answer is {faults.delay:g} s late")
             self._injection.sleep(faults.delay)
         super().begin(status, headers)
         self._cut_if_due()
@@ -298,5 +314,6 @@ def _always(faults: Faults) -> Callable[[], Faults]:
     return lambda: faults
 
 
-def _without_header(headers: Headers) -> Headers:
+def without_faults(headers: Headers) -> Headers:
+    """The headers of a call, without what it wants to go wrong."""
     return Headers((name, value) for name, value in headers if name.lower() != HEADER.lower())

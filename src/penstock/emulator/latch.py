@@ -31,6 +31,8 @@ class Latch:
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until it is set, for at most `seconds`; whether it is."""
-        if not self._is_set and self._gate.acquire(timeout=-1 if seconds is None else seconds):
-            self._gate.release()
+        if not self._is_set:
+            patience = -1 if seconds is None else max(0.0, seconds)
+            if self._gate.acquire(timeout=patience):
+                self._gate.release()
         return self._is_set

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
-from .platform_events import PlatformEvents
+from .platform_events import PlatformEvent, PlatformEvents
 
 
 class LogTail:
@@ -62,6 +63,9 @@ class Log:
     def __init__(self, write: Callable[[str], object] | None = None) -> None:
         self._write = write
         self._lock = threading.Lock()
+        self._functions: frozenset[str] = frozenset()
+        #: Whether all is about to end, and what fails now fails because of that.
+        self.is_stopping = False
         #: What happens, for programs; most of the log tells of it for people.
         self.events = PlatformEvents()
 
@@ -70,7 +74,8 @@ class Log:
 
         The carriage returns that hold a message together for CloudWatch become line ends.
         """
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        if "\r" in text:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
         with self._lock:
             if self._write is not None:
                 self._write(text)
@@ -81,6 +86,36 @@ class Log:
             except (OSError, ValueError):
                 pass  # nobody reads it any more
 
-    def line(self, text: str) -> None:
-        """Write one line of the emulator's own."""
-        self.write(f"penstock: {text}\n")
+    def add_function(self, name: str) -> None:
+        """There is this function, too: from the second on lines say whose they are."""
+        if name not in self._functions:
+            with self._lock:
+                self._functions |= {name}
+
+    def write_of(self, function: str, text: str) -> None:
+        """`write` what is of one function: with its name, if there are others."""
+        if len(self._functions) > 1:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+            mark = f"[{function}] "
+            text = mark + text.removesuffix("\n").replace("\n", f"\n{mark}") + "\n"
+        self.write(text)
+
+    def stopping(self, text: str) -> None:
+        """Write the line that explains why all that runs fails now."""
+        self.line(text)
+        self.is_stopping = True
+
+    def line(self, text: str, function: str = "", environment: str = "") -> None:
+        """Write one line of the emulator's own, which is an event, too.
+
+        `function` and `environment` are what it is about, where that is known.
+        """
+        line = f"penstock: {text}\n"
+        if function:
+            self.write_of(function, line)
+        else:
+            self.write(line)
+        if self.events.is_heard:
+            self.events.send(
+                PlatformEvent("penstock.log", text, function, environment, time.time())
+            )

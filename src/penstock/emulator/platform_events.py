@@ -20,9 +20,10 @@ Record: TypeAlias = "dict[str, Any] | str"
 class PlatformEvent(NamedTuple):
     """One thing that happened, at `time` (seconds since the epoch).
 
-    `record` is an object, or for the types "function" and "extension" a line of the log
-    (an object, too, if the line is JSON and the log format is). `function` is the name,
-    `environment` the id that is in the name of the log stream, too.
+    `record` is an object, or for the types "function", "extension" and "penstock.log" a line
+    of the log (an object, too, if the line is JSON and the log format is). `function` is the
+    name, `environment` the id that is in the name of the log stream, too; of "penstock.log",
+    the emulator's own lines, they are empty where nobody knows them.
     """
 
     type: str

@@ -216,22 +216,15 @@ def permission_from_request(request: Mapping[str, object]) -> Permission:
     return permission
 
 
-def allows_url(policy: Policy, auth_type: str) -> bool:
-    """Whether a Function URL with this policy answers everybody that its `auth_type` lets in.
-
-    `policy` is that of what the URL belongs to: of the function, or of the alias. A URL of
-    type NONE needs both permissions of `missing_for_url`. One of type AWS_IAM needs none:
-    callers of its own account are let in by their own policies, and others there are not here.
-    """
-    return auth_type != "NONE" or not _missing(policy)
-
-
 def missing_for_url(
     policy: Policy, auth_type: str, function: str, qualifier: str | None = None
 ) -> tuple[str, ...]:
-    """The commands that add what the URL's policy lacks, ready for a shell; none if `allows_url`.
+    """The commands that add what the URL's policy lacks, ready for a shell; maybe none.
 
-    They use the statement ids that the Lambda console gives to these two.
+    `policy` is that of what the URL belongs to: of the function, or of the alias. A URL of
+    type NONE needs both permissions. One of type AWS_IAM needs none: callers of its own
+    account are let in by their own policies, and others there are not here. The commands use
+    the statement ids that the Lambda console gives to these two.
     """
     if auth_type != "NONE":
         return ()

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from ..errors import EmulatorError
 from .concurrency import ACCOUNT_CONCURRENCY, Concurrency
 from .deadlines import Deadlines
 from .environments.environments import Environments
@@ -57,6 +58,7 @@ class Registry:
         self._aliases: dict[str, dict[str, _Alias]] = {}
         self._urls: dict[str, FunctionUrl] = {}
         # Of deleted functions: what they work on goes on to its end.
+        self._stopped = False
         self._deleted: list[Environments] = []
 
     def _reservations(self) -> dict[str, int]:
@@ -98,7 +100,7 @@ class Registry:
         """The folders whose code can be called, or still runs."""
         with self._lock:
             found = [each for versions in self._versions.values() for each in versions.values()]
-            found += [each for each in self._deleted if each.pids]
+            found += [each for each in self._deleted if each.has_work]
         return {function.folder for environments in found for function in environments.functions}
 
     def find(self, name: str, qualifier: str | None = None) -> Environments | None:
@@ -119,8 +121,14 @@ class Registry:
             return self._urls.get(url_id.lower())
 
     def put(self, function: Function) -> None:
-        """Have this version of the function from now on. What is running goes on as it was."""
+        """Have this version of the function from now on. What is running goes on as it was.
+
+        Raises:
+            EmulatorError: the registry has stopped.
+        """
         with self._lock:
+            if self._stopped:
+                raise EmulatorError("the emulator is shutting down")
             versions = self._versions.setdefault(function.name, {})
             known = versions.get(function.version)
             if known is None:
@@ -169,10 +177,10 @@ class Registry:
                 self._urls = {key: url for key, url in self._urls.items() if url.function != name}
             else:
                 gone = [versions.pop(version)] if version in versions else []
-            deleted = [each for each in self._deleted if each.pids]
+            deleted = [each for each in self._deleted if each.has_work]
             self._deleted = [*deleted, *gone]
         for environments in gone:
-            environments.recycle()
+            environments.retire()
 
     def remove_alias(self, name: str, alias: str) -> None:
         """Delete an alias; harmless if there is none."""
@@ -186,6 +194,8 @@ class Registry:
 
     def stop(self) -> None:
         """End all environments and wait until their processes are gone."""
+        with self._lock:
+            self._stopped = True
         ending = self.environments
         for environments in ending:
             environments.begin_stop()

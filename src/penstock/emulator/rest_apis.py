@@ -163,6 +163,10 @@ class Integration:
         return self.timeout_in_millis / 1000
 
 
+# What API Gateway's PutMethod takes.
+_METHODS = ("ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+
+
 @dataclass(frozen=True)
 class Method:
     """A resource's method, or ANY, and what it leads to.
@@ -176,6 +180,12 @@ class Method:
     integration: Integration
     authorizer: Authorizer | None = None
     api_key_required: bool = False
+
+    def __post_init__(self) -> None:
+        if self.http_method not in _METHODS:
+            raise EmulatorError(
+                f"a method is {', '.join(_METHODS)}, in capitals, not {self.http_method!r}"
+            )
 
     @property
     def resource_id(self) -> str:

@@ -151,7 +151,8 @@ def emulator(
 
     `rest_api` is STREAM or BUFFERED: a REST API all of whose requests are the function's.
     `rest_apis` are others, each a `penstock.emulator.rest_apis.RestApi`. `functions` are more
-    functions for them, targets by name, with the same timeout and variables.
+    functions, targets by name, with the same timeout and variables. Each has a Function URL
+    that streams to everybody, at its own host: `http://NAME.lambda-url.localhost` and a port.
 
     Raises:
         EmulatorError: an option or the target cannot be used, or what the emulator needs is
@@ -222,6 +223,7 @@ def emulator(
         started.subscribe(events.add)
         for each in more:
             started.registry.put(each)
+            started.registry.put_url(FunctionUrl(each.name))
         yield LocalFunction(
             served.name,
             started.url,

@@ -469,3 +469,33 @@ def test_a_function_served_from_its_source_is_shown_and_not_changed(start, tmp_p
         assert status == 409
         assert message.startswith("mine is served from its source by penstock dev")
     assert aws.invoke("mine") == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "/2015-03-31/functions/app/code", {"ZipFile": None}),
+        ("POST", "/2018-10-31/layers/lib/versions", {"Content": {"ZipFile": None}}),
+    ],
+)
+def test_no_zip_file_is_a_clear_error(method, path, body, aws):
+    aws.create()
+    answer = httpx.request(
+        method, aws.emulator.url + path, headers={"Authorization": "x"}, json=body
+    )
+    assert answer.status_code == 400
+    assert "zip" in answer.text or "source for function code" in answer.text
+
+
+def test_a_layer_of_aws_is_not_there(aws):
+    arn = "arn:aws:lambda:::awslayer:foo"
+    assert aws.refused("get_layer_version_by_arn", Arn=arn)[:2] == (
+        404,
+        "ResourceNotFoundException",
+    )
+
+
+def test_the_location_of_code_is_where_the_client_found_the_emulator(aws):
+    aws.create()
+    location = aws.client.get_function(FunctionName="app")["Code"]["Location"]
+    assert location.startswith(f"http://127.0.0.1:{aws.emulator.port}/")

@@ -289,3 +289,10 @@ def test_layers_that_cannot_be_had_are_refused(arns, message, aws):
     with pytest.raises(aws.client.exceptions.InvalidParameterValueException) as caught:
         aws.create(Layers=arns)
     assert message in str(caught.value)
+
+
+def test_a_destination_may_be_a_file(aws, tmp_path):
+    aws.create()
+    file = {"Destination": (tmp_path / "records.jsonl").as_uri()}
+    put = put_event_config(aws, DestinationConfig={"OnSuccess": file})
+    assert put["DestinationConfig"]["OnSuccess"] == file

@@ -48,10 +48,11 @@ def opened(tmp_path):
 
 def test_what_is_saved_is_there_again(opened):
     saved = record(opened.store)
-    saved.aliases["live"] = {"Name": "live", "FunctionVersion": "$LATEST"}
+    saved.aliases["live"] = {"Name": "live", "FunctionVersion": "$LATEST", "RevisionId": "1"}
     saved.reserved_concurrency = 3
     opened.store.save(saved)
-    layer = LayerRecord("lib", {"1": {"CodeSha256": saved.latest["CodeSha256"]}}, 2)
+    version = {"CodeSha256": saved.latest["CodeSha256"], "CodeSize": 1, "Version": 1}
+    layer = LayerRecord("lib", {"1": version}, 2)
     opened.store.save(layer)
     again = opened.again()
     assert again.functions == {"app": saved}
@@ -116,6 +117,83 @@ def test_a_damaged_record_is_named_and_the_others_are_loaded(content, why, opene
     # Its code may be of use when it is mended.
     again.sweep(())
     assert len(list((opened.folder / "code").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("versions.$LATEST.CodeSha256", "é"),
+        ("versions.$LATEST.CodeSha256", "a/../../zz"),
+        ("versions.$LATEST.CodeSize", "x"),
+        ("versions.$LATEST.Handler", 5),
+        ("versions.$LATEST.Environment", {"Variables": {"A": 5}}),
+        ("versions.$LATEST.Layers", [5]),
+        ("reserved_concurrency", "x"),
+        ("next_version", None),
+        ("aliases.live", {"FunctionVersion": [], "RevisionId": ""}),
+        ("policies.live", [{"statement_id": "a", "action": "*", "principal": 5}]),
+        ("event_invoke_configs.$LATEST", 5),
+        ("name", "other"),
+    ],
+)
+def test_a_value_of_another_kind_is_damage(path, value, opened):
+    opened.store.save(record(opened.store))
+    file = opened.folder / "functions/app/record.json"
+    content = member = json.loads(file.read_bytes())
+    *parents, last = path.split(".")
+    for name in parents:
+        member = member[name]
+    member[last] = value
+    file.write_text(json.dumps(content))
+    assert opened.again().damaged_record("app") == file
+
+
+def test_a_file_beside_the_functions_is_no_damage(opened):
+    (opened.folder / "functions/.DS_Store").write_bytes(b"")
+    assert opened.again().damaged == {}
+
+
+def test_a_start_that_fails_lets_go_of_the_folder(tmp_path):
+    (tmp_path / "code").write_text("")
+    with pytest.raises(EmulatorError, match="cannot keep state in"):
+        Store(tmp_path, print)
+    (tmp_path / "code").unlink()
+    Store(tmp_path, print).close()
+
+
+def test_a_closed_one_keeps_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(store_module.tempfile, "tempdir", str(tmp_path))
+    store = Store(None, print)
+    saved = record(store)
+    store.close()
+    for change in (lambda: store.save(saved), lambda: store.add_zip(b"")):
+        with pytest.raises(EmulatorError, match="shutting down"):
+            change()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_not_ours_is_never_swept(tmp_path, monkeypatch):
+    monkeypatch.setattr(store_module.tempfile, "tempdir", str(tmp_path))
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    (tmp_path / "penstock-lambda-1").mkdir()
+    (tmp_path / "penstock-lambda-1/lock").symlink_to(precious)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "lock").write_text("1")
+    (tmp_path / "penstock-lambda-2").symlink_to(other)
+    living = Store(None, print)
+    living.add_zip(b"x")
+    Store(None, print).add_zip(b"y")
+    assert precious.read_text() == "precious"
+    assert (other / "lock").read_text() == "1"
+    # The folder of an emulator that runs.
+    assert living.zip_path(living.add_zip(b"x")).exists()
+    monkeypatch.setattr(store_module.os, "getuid", lambda: os.geteuid() + 1)
+    left = tmp_path / "penstock-lambda-3"
+    left.mkdir()
+    Store(None, print).add_zip(b"z")
+    assert left.exists()
 
 
 def test_a_record_whose_code_is_gone_is_damaged(opened):

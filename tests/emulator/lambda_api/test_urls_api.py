@@ -244,3 +244,35 @@ def test_what_cannot_be_allowed_is_refused(options, status, message, aws):
     found = aws.refused("add_permission", **{**ALLOW, "Principal": "*", **options})
     assert found[0] == status
     assert message in found[2]
+
+
+def test_a_url_goes_with_its_alias(aws):
+    aws.create(Publish=True)
+    aws.client.create_alias(FunctionName="app", Name="live", FunctionVersion="1")
+    make_url(aws, Qualifier="live")
+    aws.client.delete_alias(FunctionName="app", Name="live")
+    assert aws.emulator.registry.urls == []
+    assert aws.client.list_function_url_configs(FunctionName="app")["FunctionUrlConfigs"] == []
+
+
+@pytest.mark.parametrize("origin", ["http://a\r\nX: y", "http://\u2028"])
+def test_cors_is_for_a_header(origin, aws):
+    aws.create()
+    found = aws.refused(
+        "create_function_url_config",
+        FunctionName="app",
+        AuthType="NONE",
+        Cors={"AllowOrigins": [origin]},
+    )
+    assert found[:2] == (400, "ValidationException")
+
+
+def test_null_in_cors_is_as_if_it_were_not_there(aws):
+    aws.create()
+    make_url(aws)
+    answer = httpx.put(
+        f"{aws.emulator.url}/2021-10-31/functions/app/url",
+        headers={"Authorization": "x"},
+        json={"Cors": {"AllowOrigins": None, "MaxAge": 5}},
+    )
+    assert (answer.status_code, answer.json()["Cors"]) == (200, {"MaxAge": 5})

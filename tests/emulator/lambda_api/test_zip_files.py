@@ -17,13 +17,13 @@ from penstock.emulator.lambda_api.errors import ApiError
 FILE, FOLDER, LINK, DEVICE, PIPE = 0o100644, 0o40755, 0o120777, 0o020600, 0o010600
 
 
-def made(*entries: tuple[str, bytes, int]) -> bytes:
+def made(*entries: tuple[str, bytes, int], method: int = zipfile.ZIP_DEFLATED) -> bytes:
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content, mode in entries:
             info = zipfile.ZipInfo(name)
             info.external_attr = mode << 16
-            archive.writestr(info, content, zipfile.ZIP_DEFLATED)
+            archive.writestr(info, content, method)
     return data.getvalue()
 
 
@@ -142,6 +142,44 @@ def test_read_only_is_for_all_and_can_be_removed_all_the_same(tmp_path):
     assert os.access(folder / "a/b.py", os.X_OK)
     zip_files.remove_tree(folder)
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_methods_that_unpack_in_one_go_are_refused(method):
+    assert "neither stored nor deflated" in refusal(made(("x", b"y", FILE), method=method))
+
+
+@pytest.mark.parametrize("name", ["a/" * 300 + "f", "x" * 256, "ab/" * 250 + "x" * 255])
+def test_names_are_as_long_as_a_path_may_be(name):
+    data = made((name, b"", FILE))
+    if name.startswith("ab"):
+        zip_files.check_zip(data)
+    else:
+        assert "whose name is too long" in refusal(data)
+
+
+def test_a_file_needs_a_name():
+    assert "no name of a file" in refusal(made((".", b"", FILE)))
+
+
+def test_nothing_is_written_through_a_link_of_an_earlier_one(tmp_path):
+    folder, victim = tmp_path / "opt", tmp_path / "victim"
+    folder.mkdir()
+    victim.mkdir()
+    unpacked(made(("x", b"", FILE), ("a/b/up", b"../..", LINK)), folder)
+    for name in ("a/b/up/f", "a/b/up/g/"):
+        with pytest.raises(ApiError, match="'up' is a folder in one layer"):
+            unpacked(made((name, b"", FILE), ("y", b"", FILE)), folder)
+    with pytest.raises(ApiError, match="'up' is a folder in one layer"):
+        unpacked(made(("y", b"", FILE), ("a/b/up/out", b"../../../victim", LINK)), folder)
+    assert sorted(path.name for path in folder.iterdir()) == ["a", "x", "y"]
+
+
+@pytest.mark.parametrize(("first", "second"), [("bin", "bin/tool"), ("bin/tool", "bin")])
+def test_a_file_and_a_folder_of_one_name_are_refused(first, second, tmp_path):
+    unpacked(made((first, b"", FILE)), tmp_path)
+    with pytest.raises(ApiError, match="bin"):
+        unpacked(made((second, b"", FILE)), tmp_path)
 
 
 def test_a_later_one_takes_the_place_of_an_earlier_one(tmp_path):

@@ -13,21 +13,17 @@ from ..functions import Function
 from ..http.http_server import HttpServer
 from ..invocations import Invocation
 from ..log import Log
-from ..relay import Outcome, exited, no_answer, timed_out
+from ..relay import Outcome, exited, timed_out
 from .accounting import Accounting
 from .environment_log import EnvironmentLog
 from .extensions import Extension, Extensions, State, crash, external_extensions, failure
 from .extensions_api import ExtensionsApi
+from .finishing import Finishing, nothing
 from .processes import RUNTIME_SECONDS, SHUTDOWN_SECONDS, Processes
 from .runtime_api import RuntimeApi
 from .start_phase import StartPhase
 from .telemetry_api import Subscriptions
 from .workload import Workload
-
-# AWS's Node.js client asks for the next event up to 0.3 ms before the last bytes of an
-# error are sent (measured with aws-lambda-ric 4.0.2); with a large X-Ray cause it sends
-# nothing at all.
-_ANSWER_GRACE = 0.5
 
 # How long the last bytes of a process that has ended are waited for.
 _LAST_BYTES = 1.0
@@ -41,6 +37,9 @@ _INIT_ERROR_GRACE = 1.0
 
 # How long the end of a process is waited for that was killed on request.
 _KILL_GRACE = 2.0
+
+# An event that a connection takes without anybody reading it.
+_SMALL = 64 * 1024
 
 
 class Environment:
@@ -95,6 +94,8 @@ class Environment:
         self._accounting = Accounting(function, self._log.line)
         self._start = StartPhase(self._log, deadlines, function.timeout, self._init_timed_out)
         self._starts_again = False
+        parts = (self._work, self._processes, self._extensions, self._start, self._accounting)
+        self._finishing = Finishing(*parts, self._log, lambda: self._has_exited)
 
     def start(self) -> None:
         """Start the process, and before it its external extensions.
@@ -173,7 +174,8 @@ class Environment:
     def is_finishing(self) -> bool:
         """Whether an invocation has been answered, so that there may soon be room."""
         invocations = self._work.all
-        return not invocations or any(each.relay.outcome is not None for each in invocations)
+        is_answered = any(each.relay.outcome is not None for each in invocations)
+        return is_answered if invocations else not self._work.is_stuck
 
     def find_invocation(self, request_id: str) -> Invocation | None:
         """The one with this id, while it is not finished."""
@@ -191,44 +193,71 @@ class Environment:
                 self._is_frozen = False
                 self._processes.thaw()
 
-    def next_invocation(self, is_connected: Callable[[], bool]) -> Invocation | None:
+    def next_invocation(
+        self, is_connected: Callable[[], bool], deliver: Callable[[Invocation], None]
+    ) -> bool:
         """The runtime asks for work: what it did before is finished, if it is one at a time.
 
-        Blocks until there is some. None when the environment is to end, and when
-        `is_connected` says that whoever asked has gone.
+        Blocks until there is some, and has it delivered. False when the environment is to
+        end, and when `is_connected` says that whoever asked has gone.
         """
         only = self._work.only
+        report = nothing
         if only is not None and only.delivered_at is not None:
-            self._finish(only)
+            report = self._finishing.end(only)
         if not self._start.is_done:
             self._finish_start()
         self._work.ask()
         try:
             self._tell_free()
-            with self._lock:
-                self._freeze_if_idle()
-                self._work.wait(lambda: self._has_exited)
-                if self._has_exited:
-                    return None
-                invocation = self._work.take(is_connected)
-                if invocation is None:
-                    return None
-                is_late = self._start.is_restart and invocation.has_waited_for_start
-                invocation.delivered_at = self._start.began_at if is_late else time.monotonic()
+            if self._work.waiting is None:
+                report()
+                report = nothing
+            invocation = self._take(is_connected)
         finally:
             self._work.no_longer_ask()
+        if invocation is None:
+            report()
+            return False
         invocation.deadline = self._deadlines.at(
-            invocation.delivered_at + self.function.timeout,
+            (invocation.delivered_at or 0) + self.function.timeout,
             lambda: self._timed_out(invocation),
         )
+        if self._may_hurry(invocation) and self._log.hold_output():
+            # While the runtime works there is time to tell of it.
+            try:
+                deliver(invocation)
+            finally:
+                report()
+                self._log.started(invocation)
+                self._log.release_output()
+            return True
+        report()
         self._log.started(invocation)
         if self._extensions.count:
             self._extensions.invoke(invocation, time.time() + self.function.timeout)
         if invocation.injection.delivered(self.kill):
             # What is quick must not have answered before it is dead.
-            self.wait(_KILL_GRACE)
-            return None
-        return invocation
+            with self._lock:
+                self._changed.wait_for(lambda: self._has_exited, _KILL_GRACE)
+            return False
+        deliver(invocation)
+        return True
+
+    def _take(self, is_connected: Callable[[], bool]) -> Invocation | None:
+        with self._lock:
+            self._freeze_if_idle()
+            self._work.wait(lambda: self._has_exited)
+            invocation = None if self._has_exited else self._work.take(is_connected)
+            if invocation is not None:
+                is_late = self._start.is_restart and invocation.has_waited_for_start
+                invocation.delivered_at = self._start.began_at if is_late else time.monotonic()
+            return invocation
+
+    def _may_hurry(self, invocation: Invocation) -> bool:
+        """Whether the runtime gets it before anything else is done about it."""
+        is_alone = not self._extensions.count and not self._work.is_shared
+        return is_alone and invocation.injection.is_harmless and len(invocation.event) <= _SMALL
 
     def restore_next(self, is_connected: Callable[[], bool]) -> bool:
         """The runtime is ready for its snapshot: block until a call restores it.
@@ -446,6 +475,10 @@ class Environment:
             left = self._work.all
             self._changed.notify_all()
         for invocation in left:
+            if invocation.delivered_at is None:
+                # It has got no further than the start, which is what it took.
+                invocation.delivered_at = self._start.began_at
+                self._log.started(invocation)
             invocation.relay.break_off(self._init_error or exited(invocation.request_id, status))
             self._finish(invocation)
         self._subscriptions.stop()
@@ -467,23 +500,4 @@ class Environment:
 
     def _finish(self, invocation: Invocation) -> None:
         """The work on an invocation is over: see that it is answered, and report."""
-        if not self._has_exited and invocation.relay.wait(_ANSWER_GRACE) is None:
-            if not invocation.relay.has_begun:
-                invocation.relay.break_off(no_answer(invocation.request_id))
-            invocation.relay.wait()
-        self._processes.drain_output()
-        with self._lock:
-            if not self._work.has(invocation) or invocation.runtime_done_at is not None:
-                return
-            invocation.runtime_done_at = time.monotonic()
-        self._log.runtime_done(invocation)
-        if self._extensions.count and not self._work.is_shared:
-            self._extensions.wait_idle(lambda: self._has_exited)
-        with self._lock:
-            self._work.remove(invocation)
-            init, restore = self._start.take_seconds()
-        if invocation.deadline is not None:
-            invocation.deadline.cancel()
-        used = self._accounting.memory_used(self.pid, self._processes.peak_memory_mb())
-        self._log.report(invocation, memory_used=used, init=init, restore=restore)
-        invocation.finish()
+        self._finishing.end(invocation)()

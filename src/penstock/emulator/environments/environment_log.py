@@ -19,6 +19,7 @@ from ..platform_events import (
     Record,
     json_of,
     milliseconds,
+    report_text,
     span,
     start_text,
     text_of,
@@ -71,6 +72,7 @@ class EnvironmentLog:
         }
         self._output = Lines(lambda text: self._pass_on(text, "function"))
         self._lock = threading.Lock()
+        self._turn = threading.Lock()
         self._early: list[PlatformEvent] | None = []
         self._subscribers: tuple[Listener, ...] = ()
 
@@ -92,6 +94,21 @@ class EnvironmentLog:
 
     def take_output(self, data: bytes) -> None:
         """Take what the runtime's process has printed."""
+        with self._turn:
+            self._take_output(data)
+
+    def hold_output(self) -> bool:
+        """Let what is printed from now on wait for `release_output`; False if it cannot.
+
+        So it is of the invocation that the runtime has got, and below its START.
+        """
+        return self._turn.acquire(blocking=False)
+
+    def release_output(self) -> None:
+        """Go on with what is printed."""
+        self._turn.release()
+
+    def _take_output(self, data: bytes) -> None:
         if self._find is None:
             invocation = self._current()
             if invocation is not None:
@@ -116,7 +133,7 @@ class EnvironmentLog:
 
     def line(self, text: str) -> None:
         """Write one line of the emulator's own."""
-        self._log.line(text)
+        self._log.line(text, self._function.name, self._environment)
 
     def init_started(self) -> None:
         """The processes are being started."""
@@ -200,14 +217,16 @@ class EnvironmentLog:
     def report(
         self,
         invocation: Invocation,
+        ended_at: float,
         *,
         memory_used: int | None,
         init: float | None,
         restore: float | None = None,
     ) -> None:
         """It is over."""
-        record = _result(invocation, is_brief=not (self.is_json or self._is_heard))
-        duration = _duration(invocation, time.monotonic())
+        is_brief = not (self.is_json or self._is_heard)
+        record = _result(invocation, is_brief=is_brief)
+        duration = _duration(invocation, ended_at)
         record["metrics"] = metrics = {
             "durationMs": duration,
             "billedDurationMs": -int(-duration // 1),
@@ -219,14 +238,17 @@ class EnvironmentLog:
             metrics["initDurationMs"] = milliseconds(init)
         if restore is not None:
             metrics["restoreDurationMs"] = milliseconds(restore)
-        self.tell("platform.report", record, invocation)
+        if is_brief:
+            self._say(invocation, report_text(record))
+        else:
+            self.tell("platform.report", record, invocation)
         outcome = invocation.relay.outcome
         ending = _ending(outcome)
-        if ending in _FAILED_ON_THE_WAY:
-            self._log.line(_explained(invocation, ending, outcome))
+        if ending in _FAILED_ON_THE_WAY and not self._log.is_stopping:
+            self.line(_explained(invocation, ending, outcome))
         hint = hint_for(outcome.detail) if outcome is not None else None
         if hint is not None:
-            self._log.line(hint)
+            self.line(hint)
 
     def tell(self, kind: str, record: Record, invocation: Invocation | None = None) -> None:
         """Tell of an event that `invocation`, if there is one, is concerned by."""
@@ -236,7 +258,7 @@ class EnvironmentLog:
             self._say(invocation, text)
         elif text is not None:
             self._output.flush()
-            self._log.write(text)
+            self._log.write_of(self._function.name, text)
         self._send(event)
 
     # -- inside
@@ -261,11 +283,11 @@ class EnvironmentLog:
             # Where there is one invocation, what has been printed comes before.
             self._output.flush()
         invocation.log.add(text.encode())
-        self._log.write(text)
+        self._log.write_of(self._function.name, text)
 
     def _pass_on(self, text: str, kind: str) -> None:
         """Whole lines of output, to the log and as events."""
-        self._log.write(text)
+        self._log.write_of(self._function.name, text)
         if not self._is_heard:
             return
         now = time.time()
@@ -309,8 +331,12 @@ def _result(invocation: Invocation, *, is_brief: bool = False) -> dict[str, Any]
         record["errorType"] = outcome.error_type
     first, last = invocation.first_byte_at, invocation.response_ended_at
     if first is not None and invocation.delivered_at is not None:
+        if is_brief:
+            latency = milliseconds(first - invocation.delivered_at)
+            record["spans"].append({"name": "responseLatency", "durationMs": latency})
+            return record
         record["spans"].append(span("responseLatency", invocation.delivered_at, first))
-        if last is not None and not is_brief:
+        if last is not None:
             record["spans"].append(span("responseDuration", first, last))
             if invocation.runtime_done_at is not None:
                 record["spans"].append(span("runtimeOverhead", last, invocation.runtime_done_at))

@@ -20,7 +20,7 @@ __all__ = ["Environments", "TooManyRequestsError"]
 
 # How long a call waits for an environment whose response has ended already, before it is
 # refused: one caller after the other must not be too many.
-_FREE_GRACE = 0.3
+_FREE_GRACE = 1.0
 
 # The same before another is started: one caller after the other is to find one environment,
 # as on AWS, however fast it is.
@@ -43,15 +43,19 @@ class Environments:
         self.function = function
         self._concurrency = concurrency or Concurrency()
         self._log = log
+        log.add_function(function.name)
         self._deadlines = deadlines
-        self._lock = threading.Condition()
+        self._lock = threading.RLock()
         # Every one whose process may be there; those that take work, now or later; and
         # of these the ones that have room for one more.
         self._all: set[Environment] = set()
         self._serving: set[Environment] = set()
         self._free: list[Environment] = []
         self._waiting: deque[Invocation] = deque()
+        # The same of callers that wait for a moment only: they do not start others.
+        self._hoping: deque[Invocation] = deque()
         self._stopped = False
+        self._retired = False
         if function.snap_start:
             self.prepare()
 
@@ -68,11 +72,23 @@ class Environments:
             return [self.function, *(environment.function for environment in self._all)]
 
     @property
+    def has_work(self) -> bool:
+        """Whether there are any, or invocations that wait for one."""
+        with self._lock:
+            return bool(self._all or self._waiting or self._hoping)
+
+    @property
     def is_busy(self) -> bool:
         """Whether any of them is starting, or works on an invocation."""
         with self._lock:
             idle = sum(1 for each in self._free if not each.load)
             return idle < len(self._all)
+
+    @property
+    def load(self) -> int:
+        """How many invocations they are working on."""
+        with self._lock:
+            return sum(each.load for each in self._all)
 
     def invoke(self, invocation: Invocation) -> None:
         """Give `invocation` to a free environment, or to a new one. Does not wait for it.
@@ -96,19 +112,40 @@ class Environments:
         if invocation.injection.refuses:
             raise TooManyRequestsError("a fault was injected")
         self._concurrency.enter(invocation, self.function.reserved_concurrency)
+        if self._is_taken_soon(invocation):
+            return
         with self._lock:
-            if not self._free and self._is_one_finishing():
-                grace = _FREE_GRACE if self._is_full() else _REUSE_GRACE
-                self._lock.wait_for(lambda: self._free or not self._is_one_finishing(), grace)
             if self._stopped:
                 raise TooManyRequestsError("the emulator is shutting down")
+            if self._retired:
+                raise TooManyRequestsError(f"{self.function.name} was deleted")
             if self._is_full():
+                count, name = self.function.max_environments, self.function.name
                 raise TooManyRequestsError(
-                    f"all {self.function.max_environments} environments "
-                    f"of {self.function.name} are busy"
+                    f"all {count} environments of {name} are busy"
+                    if count > 1
+                    else f"the only environment of {name} is busy"
                 )
             environment = self._taken(invocation)
         self._start(environment)
+
+    def _is_taken_soon(self, invocation: Invocation) -> bool:
+        """Wait a moment for an environment that is about to be free; whether it has got it.
+
+        The thread that sets it free gives it the invocation, and this one waits for the
+        answer at once: each need of one thread for another takes as long as half a call.
+        """
+        with self._lock:
+            if self._free or not self._is_one_finishing():
+                return False
+            grace = _FREE_GRACE if self._is_full() else _REUSE_GRACE
+            self._hoping.append(invocation)
+        invocation.relay.wait(grace)
+        with self._lock:
+            if invocation not in self._hoping:
+                return True
+            self._hoping.remove(invocation)
+            return False
 
     def invoke_later(self, invocation: Invocation) -> None:
         """Give `invocation` to an environment as soon as there is one for it."""
@@ -145,6 +182,12 @@ class Environments:
         for environment in idle:
             environment.stop()
         self._serve_waiting()
+
+    def retire(self) -> None:
+        """The function was deleted: take no new invocations, and end after those there are."""
+        with self._lock:
+            self._retired = True
+        self.recycle()
 
     def begin_stop(self) -> None:
         """Take no more work, and ask all of them to end. Returns at once; may be repeated."""
@@ -211,19 +254,27 @@ class Environments:
             return
         try:
             environment.start()
-        except (OSError, RuntimeError) as exc:
+        except (OSError, RuntimeError, TypeError, ValueError) as exc:
             self._log.line(f"cannot start an environment of {self.function.name}: {exc}")
             self._removed(environment, ())
             environment.abandon()
         if self._stopped:
             environment.stop()
 
-    def _serve_waiting(self) -> None:
+    def _serve_waiting(self, *, starts: bool = True) -> None:
+        """Give out what waits. `starts`: callers that hoped in vain get new environments."""
         while True:
             with self._lock:
-                if not self._waiting or self._is_full() or self._stopped:
+                if self._stopped:
                     return
-                invocation = self._waiting.popleft()
+                if self._waiting and not self._is_full():
+                    invocation = self._waiting.popleft()
+                elif self._hoping and (self._free or (starts and not self._is_one_finishing())):
+                    if self._is_full():
+                        return  # it will be refused in a moment
+                    invocation = self._hoping.popleft()
+                else:
+                    return
                 environment = self._taken(invocation)
             self._start(environment)
 
@@ -233,8 +284,7 @@ class Environments:
                 return False
             if environment.has_room and environment not in self._free:
                 self._free.append(environment)
-            self._lock.notify()
-        self._serve_waiting()
+        self._serve_waiting(starts=False)
         return True
 
     def _left(self, environment: Environment) -> None:
@@ -242,7 +292,6 @@ class Environments:
             self._serving.discard(environment)
             if environment in self._free:
                 self._free.remove(environment)
-            self._lock.notify()
         self._serve_waiting()
 
     def _removed(self, environment: Environment, undone: Collection[Invocation]) -> None:

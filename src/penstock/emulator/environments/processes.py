@@ -45,8 +45,7 @@ class Processes:
     @property
     def runtime(self) -> WorkerProcess | None:
         """The runtime's, once it is started."""
-        with self._lock:
-            return self._runtime
+        return self._runtime
 
     def start(
         self,

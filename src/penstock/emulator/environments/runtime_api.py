@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ...errors import RemoteProtocolError
+from ...messages import Headers
 from ...wire import runtime_api as wire
 from ...wire.trailers import ERROR_BODY, ERROR_TYPE, MAX_BLOCK, decode_error_body
 from .. import limits
@@ -35,8 +36,10 @@ class RuntimeEnvironment(Protocol):
     def has_timed_out(self, request_id: str) -> bool:
         """Whether it was given up because it took too long; tells it once."""
 
-    def next_invocation(self, is_connected: Callable[[], bool]) -> Invocation | None:
-        """Block until there is one; None when the environment is to end.
+    def next_invocation(
+        self, is_connected: Callable[[], bool], deliver: Callable[[Invocation], None]
+    ) -> bool:
+        """Block until there is one, and `deliver` it; False when the environment is to end.
 
         Whoever asks gets none, either, when `is_connected` says that it has gone.
         """
@@ -62,13 +65,17 @@ class RuntimeApi:
     ) -> None:
         self._environment = environment
         self._extensions = extensions
+        # Of the last GET and the last other request: a client's headers are mostly the same.
+        self._last_trusted: dict[bool, Headers] = {}
 
     def handle(self, exchange: Exchange) -> None:
         """Answer one request."""
         path = exchange.path
-        if not _comes_from_a_runtime(exchange):
-            _refuse(exchange, 403, "Forbidden", "this is for the environment's runtime only")
-            return
+        if exchange.headers is not self._last_trusted.get(exchange.method == "GET"):
+            if not _comes_from_a_runtime(exchange):
+                _refuse(exchange, 403, "Forbidden", "this is for the environment's runtime only")
+                return
+            self._last_trusted[exchange.method == "GET"] = exchange.headers
         if exchange.method == "GET" and path == wire.NEXT:
             self._next(exchange)
         elif exchange.method == "POST" and path == wire.INIT_ERROR:
@@ -99,11 +106,11 @@ class RuntimeApi:
             _refuse(exchange, 404, "NotFound", f"no such path: {exchange.method} {path}")
 
     def _next(self, exchange: Exchange) -> None:
-        invocation = self._environment.next_invocation(exchange.is_connected)
-        if invocation is None:
+        def deliver(invocation: Invocation) -> None:
+            exchange.respond(200, _event_headers(invocation), invocation.event)
+
+        if not self._environment.next_invocation(exchange.is_connected, deliver):
             exchange.abort()
-            return
-        exchange.respond(200, _event_headers(invocation), invocation.event)
 
     def _init_error(self, exchange: Exchange) -> None:
         body = _read(exchange)
@@ -148,10 +155,15 @@ class RuntimeApi:
             return
         if failure is not None:
             relay.end(failure)
-        else:
+            self._environment.answered(invocation)
+            _accept(exchange)
+            return
+        try:
+            # First the runtime, whose next request all others wait for.
+            _accept(exchange)
+        finally:
             relay.end()
-        self._environment.answered(invocation)
-        _accept(exchange)
+            self._environment.answered(invocation)
 
     def _error(self, exchange: Exchange, invocation: Invocation) -> None:
         body = _read(exchange)
@@ -180,7 +192,7 @@ def _comes_from_a_runtime(exchange: Exchange) -> bool:
     """
     headers = exchange.headers
     says_origin = "origin" in headers or "sec-fetch-site" in headers
-    return not says_origin and _LOOPBACK_ONLY.refusal(headers) is None
+    return not says_origin and _LOOPBACK_ONLY.knows_host_of(headers)
 
 
 def _event_headers(invocation: Invocation) -> HeaderList:

@@ -126,7 +126,8 @@ class WorkerProcess:
         if now < self._peak_holds_until:
             return self._peak_mb
         self._peak_holds_until = now + _PEAK_HOLDS
-        self._peak_mb = self._read_peak()
+        # A process that has just ended does not say: what it had before stands.
+        self._peak_mb = self._read_peak() or self._peak_mb
         return self._peak_mb
 
     def _read_peak(self) -> int | None:

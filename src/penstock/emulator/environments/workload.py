@@ -136,7 +136,8 @@ class Workload:
             return not self.is_shared and bool(self._invocations)
 
         with self.lock:
-            self._changed.wait_for(is_decided)
+            if not self._queue:
+                self._changed.wait_for(is_decided)
 
     def take(self, is_connected: Callable[[], bool]) -> Invocation | None:
         """Hand one out, if there is one and whoever asked is still there."""

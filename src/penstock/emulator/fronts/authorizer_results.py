@@ -84,7 +84,7 @@ def parsed_result(payload: bytes) -> AuthorizerResult:
     if not isinstance(statements, list) or not all(_is_statement(each) for each in statements):
         raise AuthorizerResultError(
             "policyDocument.Statement has to be a list of objects with Effect (Allow or Deny), "
-            f"Action and Resource, not {statements!r:.200}"
+            f"Action, Resource and perhaps an object as Condition, not {statements!r:.200}"
         )
     return AuthorizerResult(principal, tuple(statements), _context(result.get("context")))
 
@@ -116,6 +116,7 @@ def _is_statement(statement: Any) -> bool:
     return (
         isinstance(statement, dict)
         and statement.get("Effect") in ("Allow", "Deny")
+        and isinstance(statement.get("Condition", {}), dict)
         and any(_is_texts(statement.get(key)) for key in ("Action", "NotAction"))
         and any(_is_texts(statement.get(key)) for key in ("Resource", "NotResource"))
     )

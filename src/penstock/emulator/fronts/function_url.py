@@ -179,6 +179,8 @@ class FunctionUrls:
                 f"the response is over {limits.BUFFERED_PAYLOAD} bytes, and AWS answers 502; "
                 "make the URL RESPONSE_STREAM, which takes 200 MiB, and stream it"
             )
+        elif outcome.ending is not Ending.WHOLE and outcome.ending is not Ending.FAILED:
+            call.say(f"AWS answers 502 to this, because the function failed ({outcome.detail})")
         if outcome.ending not in (Ending.WHOLE, Ending.FAILED) or head is None:
             return internal_server_error()
         if outcome.ending is Ending.FAILED:

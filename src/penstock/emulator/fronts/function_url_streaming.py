@@ -107,17 +107,19 @@ class StreamingReceiver:
             # A failure that nobody has words for, or one within the prelude.
             self._fail(f"the response ended within its prelude ({outcome.detail or 'no error'})")
         elif self._quirks.error_is_200:
+            # What the platform ends, no handler catches.
+            catch = "catch it and send a Prelude with status_code=500, or "
             self._call.say(
                 f"the function failed before its first byte ({outcome.detail}), and AWS answers "
-                "200 with the error as the body; catch it and send a Prelude with "
-                "status_code=500, or make the URL BUFFERED, which answers 502"
+                f"200 with the error as the body; {catch if outcome.ending is Ending.ERROR else ''}"
+                "make the URL BUFFERED, which answers 502"
             )
             # As captured for /error: a 200 whose body is the error.
             self._answer_whole(
                 UrlResponse(200, [("content-type", "application/json")], outcome.payload)
             )
         else:
-            self._answer_whole(internal_server_error())
+            self._fail(f"the function failed before its first byte ({outcome.detail})")
 
     def _begin(self, response: UrlResponse) -> None:
         method = self._exchange.method

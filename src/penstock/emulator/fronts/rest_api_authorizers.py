@@ -130,7 +130,8 @@ def _value(call: Call, target: Target, source: str) -> str | None:
     exchange = call.exchange
     kind, _, name = source.removeprefix("method.request.").partition(".")
     if kind == "header":
-        return exchange.headers.get(name)
+        # The last of several, as in the event: else one caller gets what was said of another.
+        return next(reversed(exchange.headers.get_all(name)), None)
     if kind == "querystring":
         values = query_of_request(exchange.query).get(name)
         return values[-1] if values else None

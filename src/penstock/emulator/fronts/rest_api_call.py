@@ -79,7 +79,8 @@ class Call:
 
     def say(self, line: str) -> None:
         """Explain what becomes of this request, in the log."""
-        self._write_line(f"{self.exchange.method} {self.exchange.path} (REST API): {line}")
+        request = f"{self.exchange.method} {self.exchange.path} (REST API)"
+        self._write_line(f"{self._request_id}: {request}: {line}")
 
     def refuse(self, status: int) -> None:
         """Answer with one of the errors for what goes wrong behind API Gateway."""

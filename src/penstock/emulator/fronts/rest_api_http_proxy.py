@@ -151,10 +151,14 @@ def response_field(fields: HeaderList, name: str) -> str | None:
 
 
 def _fields(response: h11.Response) -> HeaderList:
-    return [
+    fields = [
         (name.decode("latin-1"), value.decode("utf-8", "replace"))
         for name, value in response.headers.raw_items()
     ]
+    if response_field(fields, "transfer-encoding") is None:
+        return fields
+    # The body ends where its chunks do, so a length beside them is wrong (RFC 9112, 6.3).
+    return [field for field in fields if field[0].lower() != "content-length"]
 
 
 @contextlib.contextmanager

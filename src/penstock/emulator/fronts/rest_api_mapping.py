@@ -17,9 +17,13 @@ from ...event_sources.rest_api_events import headers_of_request, query_of_reques
 from ...messages import HOP_BY_HOP, Request
 from ..http.http_server import HeaderList
 from ..rest_apis import Integration, Stage
+from .rest_api_call import RefusedError
 
 # Framing is between two neighbours; these three are answered, or used up, on the way.
 _NOT_PASSED_ON = HOP_BY_HOP | {"host", "expect", "max-forwards", "via"}
+
+# Tells the backend which API has asked; a client has no say in it.
+_API_ID = "x-amzn-apigateway-api-id"
 
 _IN_A_PATH = "/:@!$&'()*+,;=~"
 
@@ -38,7 +42,10 @@ def backend_request(
 ) -> tuple[str, str, HeaderList]:
     """Method, address and headers for the backend; `say` gets a line for what AWS refuses.
 
-    `context` is the event's `requestContext`.
+    `context` is the event's `requestContext`. There is a `Host` if one is mapped.
+
+    Raises:
+        RefusedError: a mapped value cannot be a header's.
     """
     query = query_of_request(request.query)
     headers = headers_of_request(request, port=port, trace_id=trace_id)
@@ -55,17 +62,25 @@ def backend_request(
         value = _evaluated(expression, sources)
         if kind not in mapped or not name:
             say(f"the request parameter {key!r} of the integration is none that AWS takes")
+        elif kind == "header" and name.lower() in HOP_BY_HOP:
+            say(
+                f"the request parameter {key!r} is ignored: how a request is framed is between "
+                "API Gateway and the backend"
+            )
         elif value is not None:
-            mapped[kind][name] = value
+            mapped[kind][name] = _header_value(name, value) if kind == "header" else value
+    left_out = _NOT_PASSED_ON | {_API_ID} | {each.lower() for each in mapped["header"]}
+    # A header that `Connection` names is for the next neighbour alone (RFC 9110, 7.6.1).
+    for listed in request.headers.get_all("connection"):
+        left_out |= {each.strip().lower() for each in listed.split(",")}
     fields = [
         (name, value)
         for name, values in headers.items()
         for value in values
-        if name.lower() not in _NOT_PASSED_ON
-        and name.lower() not in {each.lower() for each in mapped["header"]}
+        if name.lower() not in left_out
     ]
     fields += list(mapped["header"].items())
-    fields.append(("x-amzn-apigateway-api-id", api_id))
+    fields.append((_API_ID, api_id))
     for name, value in mapped["querystring"].items():
         query[name] = [value]
     uri = _with_path(stage.filled_in(integration.uri), mapped["path"], path_parameters, say)
@@ -74,6 +89,18 @@ def backend_request(
         uri += ("&" if "?" in uri else "?") + pairs
     method = integration.integration_http_method
     return (request.method if method in ("", "ANY") else method), uri, fields
+
+
+def _header_value(name: str, value: str) -> str:
+    if value != value.strip(" \t") or re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
+        raise RefusedError(
+            400,
+            "BadRequestException",
+            b'{"message": "Bad Request"}',
+            f"the request makes the backend's header {name} {value!r:.80}: no header may have "
+            "control characters, or blanks at its ends",
+        )
+    return value
 
 
 def _with_path(

@@ -263,7 +263,9 @@ def _scope(credential: str, *, date: str, region: str, service: str) -> tuple[st
             f"HTTP: '{day}' != '{date[:8]}', from '{date}'. "
         )
     if wrong:
-        hint = f"here it is {region}/{service}; the emulator's region is that of AWS_REGION"
+        hint = f"it is for {its_region}/{its_service}, and here is {region}/{service}"
+        if its_region != region:
+            hint += "; the emulator's region is that of AWS_REGION"
         raise _invalid("".join(wrong), hint)
     return key_id, "/".join(parts[1:])
 

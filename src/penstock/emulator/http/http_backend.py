@@ -80,12 +80,13 @@ class Backend:
     def ask(self, method: str, headers: list[tuple[str, str]], body: bytes) -> h11.Response:
         """Send the request, and wait for the head of the answer: all of it.
 
-        `headers` lack `Host` and what frames the body.
+        `headers` lack what frames the body. A `Host` among them goes before the address's.
 
         Raises:
             BackendError: there is none.
         """
-        fields = [("Host", self._host), *headers]
+        has_host = any(name.lower() == "host" for name, _ in headers)
+        fields = [*headers] if has_host else [("Host", self._host), *headers]
         if body or method not in ("GET", "HEAD", "OPTIONS", "DELETE"):
             fields.append(("Content-Length", str(len(body))))
         try:

@@ -185,7 +185,9 @@ class Connection:
                 reader.receive_data(self._receive(deadline))
         except h11.RemoteProtocolError as exc:
             status = 431 if exc.error_status_hint == 431 else 400
-            raise BadRequestError(str(exc), status) from exc
+            # What h11 shows of the bytes is Python's way to write them.
+            reason = str(exc).partition(": bytearray(")[0]
+            raise BadRequestError(reason, status) from exc
         return event
 
     def _receive(self, deadline: float | None = None) -> bytes:

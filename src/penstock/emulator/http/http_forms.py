@@ -21,7 +21,8 @@ HeaderList: TypeAlias = list[tuple[str, str]]
 REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 # A value is printable ASCII here, neither empty nor with blanks around it.
-_FIELD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [!-~](?:[ -~]*[!-~])?\r\n"
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FIELD = rf"{_NAME.pattern}: [!-~](?:[ -~]*[!-~])?\r\n"
 _FIELDS = re.compile(f"(?:{_FIELD})+")
 _REQUEST_LINE = re.compile(rb"(GET|POST|PUT|PATCH|DELETE) ([!-~]+) HTTP/1\.1\r\n")
 _LENGTH = re.compile(r"[0-9]{1,18}")
@@ -93,24 +94,26 @@ def plain_answer(status: int, headers: HeaderList) -> tuple[bytes, int | None] |
     length: int | None = None
     lines = ""
     for name, value in headers:
-        if _is_special_in_answer(name):
+        start = _line_start(name)
+        if start is None:
             if length is not None or name.lower() != "content-length":
                 return None
             if not _LENGTH.fullmatch(value):
                 return None
-            length = int(value)
-        lines += f"{name}: {value}\r\n"
-    # A line end within a field would make two of one.
-    if lines and (lines.count("\r\n") != len(headers) or _FIELDS.fullmatch(lines) is None):
-        return None
+            length, start = int(value), f"{name}: "
+        elif not (value[:1] > " " < value[-1:] and value.isascii() and value.isprintable()):
+            return None
+        lines += f"{start}{value}\r\n"
     framing = "Transfer-Encoding: chunked\r\n" if length is None else ""
     head = f"HTTP/1.1 {status} {REASONS.get(status, '')}\r\n{lines}{framing}\r\n"
     return head.encode("ascii"), length
 
 
 @lru_cache(maxsize=256)
-def _is_special_in_answer(name: str) -> bool:
-    return name.lower() in _SPECIAL_IN_ANSWER
+def _line_start(name: str) -> str | None:
+    """What stands before the value of a plain field, if it is one."""
+    is_plain = _NAME.fullmatch(name) is not None and name.lower() not in _SPECIAL_IN_ANSWER
+    return f"{name}: " if is_plain else None
 
 
 class Received:

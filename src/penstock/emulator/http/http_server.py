@@ -97,6 +97,12 @@ class Exchange:
             RemoteProtocolError: malformed, or closed before its end.
             OSError: the connection broke.
         """
+        if self._connection.has_whole_body:
+            data = self._connection.read_whole()
+            return iter((data,) if data else ())
+        return self._parts()
+
+    def _parts(self) -> Iterator[bytes]:
         while isinstance(part := self._connection.read(), bytes):
             yield part
         self.trailers = part

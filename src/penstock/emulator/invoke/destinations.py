@@ -7,6 +7,7 @@ as captured on AWS.
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
 from collections.abc import Callable
@@ -211,10 +212,15 @@ def append_line(path: Path, line: bytes) -> None:
     """Add a line to a file, whole, whoever else does so at the moment.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: it cannot be written; so it is with a pipe that nobody reads.
     """
-    with _files, path.open("ab", buffering=0) as file:
+    with _files, open(path, "ab", buffering=0, opener=_without_waiting) as file:
         file.write(line + b"\n")
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    # Else a pipe without a reader holds up every other file.
+    return os.open(path, flags | os.O_NONBLOCK, 0o666)
 
 
 def _one_line(payload: bytes) -> str:

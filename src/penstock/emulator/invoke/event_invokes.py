@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -173,6 +174,28 @@ class EventInvokes:
             return self._queues.setdefault(key, EventQueue(self._begin))
 
     def _begin(self, event: _Event) -> Rest | None:
+        """Begin the event, or drop it if that breaks; what breaks is told."""
+        with self._dropped_if_it_breaks(event):
+            rest = self._given(event)
+            return None if rest is None else lambda: self._done_with(event, rest)
+
+    def _done_with(self, event: _Event, rest: Rest) -> None:
+        with self._dropped_if_it_breaks(event):
+            rest()
+
+    @contextmanager
+    def _dropped_if_it_breaks(self, event: _Event) -> Iterator[None]:
+        try:
+            yield
+        except Exception as exc:
+            self._log.line(
+                f"{event.request_id}: the event for {_name(event)} is dropped, because the "
+                f"emulator failed: {type(exc).__name__}: {exc}"
+            )
+            self._forget(event)
+            raise
+
+    def _given(self, event: _Event) -> Rest | None:
         """Give the event to an environment, and return what waits for it there."""
         if self._stopped:
             return None
@@ -276,7 +299,8 @@ class EventInvokes:
             if not result.is_success:
                 self._log.line(
                     f"{event.request_id}: the event for {_name(event)} is given up: "
-                    f"{result.condition} after {result.tries} tries"
+                    f"{result.condition} after {result.tries} "
+                    f"{'try' if result.tries == 1 else 'tries'}"
                 )
             self._tell(event, "Done", condition=result.condition)
             ended = EndedEvent(

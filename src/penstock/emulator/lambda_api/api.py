@@ -28,10 +28,12 @@ from .runtimes import Runtimes
 from .settings import ApiSettings
 from .shapes import REQUESTS
 from .store import Store
-from .validation import check
+from .validation import check, without_nulls
 
 # What AWS takes (recorded in its error text).
 _REQUEST = 70167211
+
+_STOP_SECONDS = 1.0
 
 # JSON can have halves of characters, which no variable of a process can have.
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -82,6 +84,8 @@ OPERATIONS: Final[dict[str, tuple[_Operation, int]]] = {
     "ListLayerVersions": (layers_api.list_layer_versions, 200),
 }
 
+_WITH_ZIP_FILE = ("CreateFunction", "UpdateFunctionCode", "PublishLayerVersion")
+
 CODE_PATH = "/_penstock/code/"
 
 
@@ -124,8 +128,13 @@ class LambdaApi:
 
     def stop(self) -> None:
         """Let go of the folder; may be repeated."""
-        with self._plane.lock:
+        # An operation under way may take long; without a store it fails.
+        has_lock = self._plane.lock.acquire(timeout=_STOP_SECONDS)
+        try:
             self._plane.store.close()
+        finally:
+            if has_lock:
+                self._plane.lock.release()
 
     def event_invoke_config(self, name: str, qualifier: str | None) -> EventInvokeConfig:
         """What is said of asynchronous invocations by this name and qualifier."""
@@ -242,8 +251,13 @@ class LambdaApi:
         request = {**self._body(exchange, found.operation), **found.members}
         if problems := check(REQUESTS[found.operation], request):
             raise not_valid(problems)
+        request = without_nulls(REQUESTS[found.operation], request)
+        if found.operation in _WITH_ZIP_FILE:
+            functions_api.read_zip_file(request)
         run, status = OPERATIONS[found.operation]
         with self._plane.lock:
+            if host := exchange.headers.get("host"):
+                self._plane.origin = f"http://{host}"
             return status, run(self._plane, request)
 
     def _body(self, exchange: Exchange, operation: str) -> Json:
@@ -263,4 +277,4 @@ class LambdaApi:
             raise not_readable(f"the body is no JSON: {exc}") from exc
         if not isinstance(value, dict):
             raise not_readable("the body is no JSON object")
-        return {key: each for key, each in value.items() if each is not None}
+        return value

@@ -59,14 +59,11 @@ class ControlPlane:
         self.lock = threading.RLock()
         self._runtimes = runtimes
         self._port = port
+        #: Where the emulator is, for the client of the operation.
+        self.origin = ""
         # What could not be made ready to run, and which update had no effect.
         self._failures: dict[tuple[str, str], Failure] = {}
         self._failed_updates: dict[str, Failure] = {}
-
-    @property
-    def origin(self) -> str:
-        """Where the emulator is, for clients on this machine."""
-        return f"http://localhost:{self._port()}"
 
     def start(self) -> None:
         """Have everything that the store has ready to be called."""

@@ -332,12 +332,23 @@ def _code(plane: ControlPlane, code: Json) -> Json:
                 "(--zip-file fileb://function.zip, or --code ZipFile=...)"
             )
         raise invalid("Please provide a source for function code.")
-    data = zip_data(code["ZipFile"])
-    zip_files.check_zip(data)
+    data: bytes = code["ZipFile"]
     return {"CodeSha256": plane.store.add_zip(data), "CodeSize": len(data)}
 
 
-def zip_data(encoded: str) -> bytes:
+def read_zip_file(request: Json) -> None:
+    """Have bytes in place of a request's base64. May take long, and needs nothing else.
+
+    Raises:
+        ApiError: it is none, or no zip file that Lambda takes.
+    """
+    for holder in (request, request.get("Code"), request.get("Content")):
+        if holder is not None and "ZipFile" in holder:
+            holder["ZipFile"] = _zip_data(holder["ZipFile"])
+            zip_files.check_zip(holder["ZipFile"])
+
+
+def _zip_data(encoded: str) -> bytes:
     """The zip file in a request's base64.
 
     Raises:

@@ -18,6 +18,8 @@ def page(name: str, items: list[Json], request: Json, *, default: int) -> Json:
     if request.get("Marker"):
         try:
             start = int(b64decode(request["Marker"], validate=True))
+            if start < 0:
+                raise ValueError(start)
         except ValueError as exc:
             raise invalid("Invalid pagination token") from exc
     end = start + min(request.get("MaxItems") or default, default)

@@ -10,12 +10,100 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeAlias
 
 from ..functions import LATEST
+from .errors import ApiError
+from .validation import Flag, Number, Pairs, Several, Shape, Structure, Text, check
 
 #: A `FunctionConfiguration` of the API, or another structure of it.
 Json: TypeAlias = dict[str, Any]
 
 # What differs between two looks at the same code and configuration.
 _VOLATILE = ("LastModified", "RevisionId")
+
+
+_CODE = Text(r"[A-Za-z0-9+/]{43}=")
+_CONFIGURATION = Structure(
+    {
+        "CodeSha256": _CODE,
+        "CodeSize": Number(0),
+        "Runtime": Text(),
+        "Handler": Text(),
+        "RevisionId": Text(),
+        "Version": Text(),
+        "LastModified": Text(),
+        "Timeout": Number(1),
+        "MemorySize": Number(1),
+        "Environment": Structure({"Variables": Pairs()}),
+        "SnapStart": Structure({"ApplyOn": Text()}, ("ApplyOn",)),
+        "LoggingConfig": Structure(
+            {"LogFormat": Text(), "ApplicationLogLevel": Text()}, ("LogFormat",)
+        ),
+        "DeadLetterConfig": Structure({"TargetArn": Text()}),
+    },
+    (
+        *("CodeSha256", "CodeSize", "Runtime", "Handler", "RevisionId", "Version"),
+        *("Timeout", "MemorySize", "SnapStart", "LoggingConfig"),
+    ),
+)
+_LAYER = Structure({"Arn": Text(r"(.*:)?[^:]+:[0-9]+"), "CodeSize": Number(0)}, ("Arn",))
+_LAYER_VERSION = Structure(
+    {
+        "CodeSha256": _CODE,
+        "CodeSize": Number(0),
+        "Version": Number(1),
+        "CompatibleRuntimes": Several(Text()),
+        "CompatibleArchitectures": Several(Text()),
+    },
+    ("CodeSha256", "CodeSize", "Version"),
+)
+_ALIAS = Structure(
+    {
+        "FunctionVersion": Text(),
+        "RevisionId": Text(),
+        "RoutingConfig": Structure(
+            {"AdditionalVersionWeights": Pairs(value=Number(0.0, 1.0, is_float=True))}
+        ),
+    },
+    ("FunctionVersion", "RevisionId"),
+)
+_URL = Structure(
+    {
+        "AuthType": Text(values=("NONE", "AWS_IAM")),
+        "InvokeMode": Text(values=("BUFFERED", "RESPONSE_STREAM")),
+        "Cors": Structure(
+            {
+                "AllowCredentials": Flag(),
+                "AllowHeaders": Several(Text()),
+                "AllowMethods": Several(Text()),
+                "AllowOrigins": Several(Text()),
+                "ExposeHeaders": Several(Text()),
+                "MaxAge": Number(0),
+            }
+        ),
+    },
+    ("AuthType",),
+)
+_PERMISSION = Structure(
+    {
+        **{
+            key: Text()
+            for key in (
+                *("statement_id", "action", "principal", "source_arn", "source_account"),
+                *("principal_org_id", "function_url_auth_type", "event_source_token"),
+            )
+        },
+        "invoked_via_function_url": Flag(),
+    },
+    ("statement_id", "action", "principal"),
+)
+_DESTINATION = Structure({"Destination": Text()})
+_EVENT_INVOKE_CONFIG = Structure(
+    {
+        "MaximumRetryAttempts": Number(0, 2),
+        "MaximumEventAgeInSeconds": Number(60),
+        "LastModified": Number(is_float=True),
+        "DestinationConfig": Structure({"OnSuccess": _DESTINATION, "OnFailure": _DESTINATION}),
+    }
+)
 
 
 class DamagedRecordError(ValueError):
@@ -93,6 +181,30 @@ def function_from_json(data: bytes) -> FunctionRecord:
     for version, configuration in {LATEST: None, **record.versions}.items():
         if not isinstance(configuration, dict) or any(key not in configuration for key in needed):
             raise DamagedRecordError(f"the configuration of version {version} is not whole")
+        _check(_CONFIGURATION, configuration, f"versions.{version}")
+        layers = configuration.get("Layers", [])
+        _check(Several(_LAYER), layers, f"versions.{version}.Layers")
+        for layer in layers:
+            _check(_LAYER, layer, f"versions.{version}.Layers")
+    for members, shape, name in (
+        (record.aliases, _ALIAS, "aliases"),
+        (record.urls, _URL, "urls"),
+        (record.event_invoke_configs, _EVENT_INVOKE_CONFIG, "event_invoke_configs"),
+    ):
+        for key, member in members.items():
+            _check(shape, member, f"{name}.{key}")
+    for alias, configuration in record.aliases.items():
+        if configuration["FunctionVersion"] not in record.versions:
+            raise DamagedRecordError(f"aliases.{alias} leads to no version")
+    for key, permissions in record.policies.items():
+        _check(Several(_PERMISSION), permissions, f"policies.{key}")
+        for permission in permissions:
+            _check(_PERMISSION, permission, f"policies.{key}")
+    _check(Pairs(), record.tags, "tags")
+    _check(Pairs(), record.published_from, "published_from")
+    _check(Number(1), record.next_version, "next_version")
+    if record.reserved_concurrency is not None:
+        _check(Number(0), record.reserved_concurrency, "reserved_concurrency")
     return record
 
 
@@ -106,7 +218,18 @@ def layer_from_json(data: bytes) -> LayerRecord:
     for number, version in record.versions.items():
         if not isinstance(version, dict) or "CodeSha256" not in version:
             raise DamagedRecordError(f"version {number} is not whole")
+        _check(_LAYER_VERSION, version, f"versions.{number}")
+    _check(Number(1), record.next_version, "next_version")
     return record
+
+
+def _check(shape: Shape, value: Any, path: str) -> None:
+    try:
+        problems = check(shape, value, path)
+    except ApiError as exc:
+        raise DamagedRecordError(f"{path}: {exc}") from exc
+    if problems:
+        raise DamagedRecordError(problems[0])
 
 
 def _members(data: bytes, kind: type) -> Json:

@@ -78,7 +78,7 @@ class Runtimes:
         runtime: str = configuration["Runtime"]
         task, opt = root / "var/task", root / "opt"
         variables: dict[str, str] = (configuration.get("Environment") or {}).get("Variables", {})
-        program = self._program(runtime, task, opt, configuration.get("Handler", ""))
+        program = self._program(record.name, configuration, task, opt)
         command = program.command
         wrapper = variables.get("AWS_LAMBDA_EXEC_WRAPPER")
         if wrapper and not runtime.startswith("provided"):
@@ -113,7 +113,8 @@ class Runtimes:
             reserved_concurrency=record.reserved_concurrency,
         )
 
-    def _program(self, runtime: str, task: Path, opt: Path, handler: str) -> _Program:
+    def _program(self, name: str, configuration: Json, task: Path, opt: Path) -> _Program:
+        runtime: str = configuration["Runtime"]
         if runtime.startswith("python"):
             python = self._python(runtime)
             return _Program((python, "-S", str(_START)), str(Path(python).parent))
@@ -121,12 +122,16 @@ class Runtimes:
             found = [path for path in (task / "bootstrap", opt / "bootstrap") if path.is_file()]
             if not found:
                 # As on AWS, every call fails.
-                self._say("there is no bootstrap in the zip file or a layer: calls will fail")
+                self._say(
+                    f"{name}: there is no bootstrap in the zip file or a layer: calls will fail"
+                )
             elif not os.access(found[0], os.X_OK):
-                self._say(f"{found[0].name} is not executable in the zip file: calls will fail")
+                self._say(
+                    f"{name}: {found[0].name} is not executable in the zip file: calls will fail"
+                )
             return _Program((str((found or [task / "bootstrap"])[0]),))
         if runtime.startswith("nodejs"):
-            return self._node(runtime, task, handler)
+            return self._node(runtime, task, configuration.get("Handler", ""))
         raise NoRuntimeError(f"the emulator runs python3.x, nodejs and provided, not {runtime}")
 
     def _node(self, runtime: str, task: Path, handler: str) -> _Program:

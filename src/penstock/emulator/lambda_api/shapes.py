@@ -47,20 +47,23 @@ _SMALL_PAGE: dict[str, Shape] = {"Marker": Text(), "MaxItems": Number(1, 50)}
 _DESTINATION = Structure(
     {
         "Destination": Text(
-            r"$|kafka://([^.]([a-zA-Z0-9\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:"
+            # A file is ours.
+            r"$|file:.*|kafka://([^.]([a-zA-Z0-9\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:"
             rf"({_REGION})?:(\d{{12}})?:(.*)",
             0,
             350,
         )
     }
 )
+# It goes into a header.
+_LINE = r"[ -~]*"
 _CORS = Structure(
     {
         "AllowCredentials": Flag(),
-        "AllowHeaders": Several(Text(longest=1024), 100),
-        "AllowMethods": Several(Text(longest=6), 6),
-        "AllowOrigins": Several(Text(shortest=1, longest=253), 100),
-        "ExposeHeaders": Several(Text(longest=1024), 100),
+        "AllowHeaders": Several(Text(_LINE, longest=1024), 100),
+        "AllowMethods": Several(Text(_LINE, longest=6), 6),
+        "AllowOrigins": Several(Text(_LINE, shortest=1, longest=253), 100),
+        "ExposeHeaders": Several(Text(_LINE, longest=1024), 100),
         "MaxAge": Number(0, 86400),
     }
 )

@@ -19,6 +19,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Collection, Sequence
@@ -65,16 +66,18 @@ class Store:
         self._say = say
         self._folder = folder
         self._lock: int | None = None
+        self._is_closed = False
         if folder is not None:
             try:
                 # Variables of functions may be secret.
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._lock = _locked(folder)
                 self._make_folders()
+                self.functions = self._load("functions", function_from_json)
+                self.layers = self._load("layers", layer_from_json)
             except OSError as exc:
+                self.close()
                 raise EmulatorError(f"cannot keep state in {folder}: {exc}") from exc
-            self.functions = self._load("functions", function_from_json)
-            self.layers = self._load("layers", layer_from_json)
 
     def hold(self, record: FunctionRecord) -> None:
         """Have a record that is never kept: of a function that is served from its source.
@@ -100,6 +103,7 @@ class Store:
         Raises:
             EmulatorError: it cannot be written; nothing has changed.
         """
+        self._refuse_closed()
         if self._is_kept and record.name not in self._held:
             path = self._record_path(record)
             try:
@@ -204,7 +208,8 @@ class Store:
                 zip_files.remove_tree(path)
 
     def close(self) -> None:
-        """Let go of the folder; one that was only for this run is deleted."""
+        """Keep nothing any more; a folder that was only for this run is deleted."""
+        self._is_closed = True
         folder, self._folder = self._folder, None
         if folder is not None and not self._is_kept:
             zip_files.remove_tree(folder)
@@ -215,6 +220,7 @@ class Store:
     @property
     def _files(self) -> Path:
         """The folder of this run; made when it is first needed."""
+        self._refuse_closed()
         if self._folder is None:
             _sweep_temporary()
             new = Path(tempfile.mkdtemp(prefix=_UNLOCKED)).resolve()
@@ -223,6 +229,10 @@ class Store:
             self._folder = new.rename(new.with_name(_TEMPORARY + new.name.removeprefix(_UNLOCKED)))
             self._make_folders()
         return self._folder
+
+    def _refuse_closed(self) -> None:
+        if self._is_closed:
+            raise EmulatorError("the emulator is shutting down")
 
     def _make_folders(self) -> None:
         assert self._folder is not None
@@ -241,16 +251,20 @@ class Store:
     def _load(self, kind: str, read: Callable[[bytes], _AnyRecord]) -> dict[str, _AnyRecord]:
         found: dict[str, _AnyRecord] = {}
         for folder in sorted((self._files / kind).iterdir()):
+            if not folder.is_dir():
+                continue  # somebody else's, as a file manager's .DS_Store
             path = folder / "record.json"
             try:
                 record = read(path.read_bytes())
+                if folder.name != _folder_name(record.name):
+                    raise DamagedRecordError(f"it is of {record.name!r}, whose folder is another")
                 self._check_codes(record)
             except FileNotFoundError:
                 # Killed between the folder and its record: nobody was told that it is there.
                 with contextlib.suppress(OSError):
                     folder.rmdir()
                 continue
-            except (OSError, DamagedRecordError, TypeError) as exc:
+            except (OSError, ValueError, TypeError) as exc:
                 self._leave_out(path, exc)
                 continue
             found[record.name] = record
@@ -286,7 +300,8 @@ def _write(path: Path, data: bytes) -> None:
 def _locked(folder: Path) -> int:
     """Hold the folder's lock; returns its descriptor."""
     path = folder / "lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(path, flags, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -305,6 +320,9 @@ def _sweep_temporary() -> None:
     """Delete what emulators have left that were killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_TEMPORARY}*"):
         try:
+            status = folder.lstat()
+            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+                continue  # of another user, who could have us delete what is ours
             lock = _locked(folder)
         except (OSError, EmulatorError):
             continue

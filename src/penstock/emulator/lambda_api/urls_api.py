@@ -47,7 +47,8 @@ def update_url(plane: ControlPlane, request: Json) -> Json:
     with plane.change(record) as changed:
         settings = {name: request[name] for name in _SETTINGS if request.get(name) is not None}
         changed.urls[key] |= {**settings, "LastModifiedTime": _now()}
-    plane.registry.put_url(plane.url_of(changed, key))
+        url = plane.url_of(changed, key)
+    plane.registry.put_url(url)
     return _as_asked(_view(plane, changed, key), request)
 
 

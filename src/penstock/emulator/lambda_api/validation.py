@@ -83,6 +83,17 @@ def check(shape: Shape, value: Any, path: str = "") -> list[str]:
     return [_failed(_shown(value), path, text) for text in _constraints(shape, value)]
 
 
+def without_nulls(shape: Shape, value: Any) -> Any:
+    """`value` without members that are null: on AWS they are not there."""
+    if not isinstance(shape, Structure):
+        return value
+    return {
+        name: without_nulls(shape.members[name], each) if name in shape.members else each
+        for name, each in value.items()
+        if each is not None
+    }
+
+
 def _check_structure(shape: Structure, value: Any, path: str) -> list[str]:
     _expect(isinstance(value, dict), value, "structure")
     found = []

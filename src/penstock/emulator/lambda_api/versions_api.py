@@ -126,11 +126,15 @@ def delete_alias(plane: ControlPlane, request: Json) -> None:
     alias = request["Name"]
     if record is None or alias not in record.aliases:
         return
+    url = plane.url_of(record, alias) if alias in record.urls else None
     with plane.change(record) as changed:
         del changed.aliases[alias]
+        changed.urls.pop(alias, None)
         changed.policies.pop(alias, None)
         changed.event_invoke_configs.pop(alias, None)
     plane.registry.remove_alias(record.name, alias)
+    if url is not None:
+        plane.registry.remove_url(url)
 
 
 def _point(
