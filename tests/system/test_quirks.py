@@ -256,6 +256,18 @@ def test_strict_answers_502_to_an_error(serve, invoke_mode):
     assert line.endswith("(ValueError: early)")
 
 
+@pytest.mark.parametrize("invoke_mode", ["RESPONSE_STREAM", "BUFFERED"])
+def test_a_status_that_is_none_is_a_502_that_says_why(serve, invoke_mode):
+    source = "def handler(event, context): return {'statusCode': 'abc'}"
+    function = serve(source, invoke_mode=invoke_mode)
+
+    answer = httpx.get(function.url)
+
+    assert (answer.status_code, answer.content) == (502, b"Internal Server Error")
+    line = line_of(function, answer)
+    assert line.startswith("AWS answers 502 to this, because its statusCode is no number")
+
+
 # proxy-response-as-body
 
 

@@ -18,7 +18,7 @@ import pytest
 from penstock.emulator import limits
 from penstock.emulator.rest_apis import Integration, Method, RestApi
 from tests.emulator.api_server import ERROR, serving_apis
-from tests.tools import PATIENCE
+from tests.tools import PATIENCE, wait_for
 
 URL = "http://app.lambda-url.localhost/{proxy}"
 MAPPED = {"integration.request.path.proxy": "method.request.path.proxy"}
@@ -345,6 +345,20 @@ def test_a_stream_that_is_silent_for_too_long_is_cut(serve_api, backend, monkeyp
         assert client.read_all() == b"3\r\none\r\n"
     go.set()
     assert "no byte came for 0.5 seconds" in api.wait_for_log("the connection is cut")
+
+
+def test_the_end_of_the_emulator_waits_for_no_backend(serve_api, backend):
+    before = set(threading.enumerate())
+    go = threading.Event()
+    # It stays for longer than the test is patient.
+    server = backend(CHUNKED, b"3\r\none\r\n", go, go)
+    api = serve_api(EVENT, change=in_front_of(server.uri, "STREAM", seconds=600))
+    with api.raw("GET /local/a HTTP/1.1") as client:
+        client.read_until(b"one\r\n")
+        api.emulator.stop()
+        new = {each for each in threading.enumerate() if each.name == "front"} - before
+        wait_for(lambda: not any(each.is_alive() for each in new), "the end of its thread")
+    go.set()
 
 
 def test_a_client_that_goes_away_lets_the_backend_go(serve_api, backend):

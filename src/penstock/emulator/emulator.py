@@ -243,6 +243,7 @@ class Emulator:
         self._server.stop()
         for server in self._api_servers:
             server.stop()
+        self._api_gateway.stop()
         self.faults.stop()
         self._lambda_api.stop()
         self._deadlines.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from ..deadlines import Deadlines
+from ..http.http_backend import Backend
 from ..http.http_server import Exchange
 from ..own_requests import OwnRequests
 from ..rest_apis import RestApi
@@ -36,6 +37,7 @@ class ApiGateway:
         self._find = find
         self._write_line = write_line
         self._authorizers = LambdaAuthorizers(find)
+        self._open_backends: set[Backend] = set()
         for api in apis:
             keyed = [method for method in api.methods if method.api_key_required]
             if keyed:
@@ -59,11 +61,17 @@ class ApiGateway:
                     known,
                     own_requests=self._own_requests,
                     deadlines=self._deadlines,
+                    open_backends=self._open_backends,
                 )
             else:
                 answer_with_function(call, target, self._find, known)
         except RefusedError as refused:
             call.refuse_as(refused)
+
+    def stop(self) -> None:
+        """Wait for no backend any longer. Returns at once."""
+        for backend in list(self._open_backends):
+            backend.abort()
 
     def _target(self, exchange: Exchange, api_id: str, port: int) -> Target:
         api = self._apis.get(api_id.lower())

@@ -163,16 +163,23 @@ class FunctionUrls:
         elif isinstance(receiver, StreamingReceiver):
             receiver.finish(outcome)
         else:
-            call.answer(self._buffered_response(call, receiver, outcome))
+            self._answer_buffered(call, receiver, outcome)
 
     def _streaming_receiver(self, call: UrlCall) -> StreamingReceiver:
         slow = Bandwidth(limits.STREAM_BURST, limits.STREAM_RATE) if self._is_slow else None
         return StreamingReceiver(call, self._quirks, slow)
 
+    def _answer_buffered(self, call: UrlCall, receiver: BufferedReceiver, outcome: Outcome) -> None:
+        response = self._buffered_response(call, receiver, outcome)
+        if response is not None:
+            call.answer(response)
+        else:
+            call.answer_result(response_from_result(receiver.content))
+
     def _buffered_response(
         self, call: UrlCall, receiver: BufferedReceiver, outcome: Outcome
-    ) -> UrlResponse:
-        """BUFFERED mode: what one gets of a whole response."""
+    ) -> UrlResponse | None:
+        """BUFFERED mode: what one gets of a whole response; None for a handler's result."""
         head = receiver.head
         if outcome.ending is Ending.TOO_LARGE:
             call.say(
@@ -204,7 +211,7 @@ class FunctionUrls:
         if not is_json(head) or head.says_streaming:
             octets = [("content-type", "application/octet-stream")]
             return UrlResponse(200, octets, receiver.content)
-        return response_from_result(receiver.content)
+        return None
 
     def _after_prelude(self, call: UrlCall, response: UrlResponse, body: bytes) -> UrlResponse:
         """AWS applies the head and drops the body."""

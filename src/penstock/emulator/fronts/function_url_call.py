@@ -6,7 +6,11 @@ import json
 from collections.abc import Callable
 from email.utils import formatdate
 
-from ...event_sources.function_url_events import UrlResponse, internal_server_error
+from ...event_sources.function_url_events import (
+    INTERNAL_SERVER_ERROR,
+    UrlResponse,
+    internal_server_error,
+)
 from ..function_urls import FunctionUrl
 from ..http.http_server import Exchange, HeaderList
 from ..invocations import new_request_id, new_trace_id
@@ -64,6 +68,15 @@ class UrlCall:
             failed = internal_server_error()
             fields = self._composed(failed.headers)
             self.exchange.respond(failed.status, fields, failed.body)
+
+    def answer_result(self, response: UrlResponse) -> None:
+        """Send what was made of a handler's whole result; say why, if AWS does not take it."""
+        if response.status == 502 and response.body == INTERNAL_SERVER_ERROR:
+            self.say(
+                "AWS answers 502 to this, because its statusCode is no number from 100 to 599 "
+                "(one that is made of digits may be text)"
+            )
+        self.answer(response)
 
     def refuse(self, status: int, error_type: str, body: dict[str, str]) -> None:
         """Answer with an error of AWS's own, before the function is called."""

@@ -91,16 +91,19 @@ class StreamingReceiver:
             self._cut(f"it {_FAILED.get(outcome.ending, 'failed')} ({outcome.detail})")
 
     def _answer_result(self, payload: bytes) -> None:
+        self._result = None
+        self._has_body = False
         if not self._quirks.proxy_response_as_body:
-            self._answer_whole(response_from_result(payload))
+            self._call.answer_result(response_from_result(payload))
             return
-        if _is_proxy_response(payload):
+        response = streamed_response_from_result(payload)
+        if response.status != 502 and _is_proxy_response(payload):
             self._call.say(
                 "the handler answers with a proxy response, and the URL is RESPONSE_STREAM: AWS "
                 "takes status and headers of it and sends all of its JSON as the body; make the "
                 "URL BUFFERED, or stream the body after a Prelude"
             )
-        self._answer_whole(streamed_response_from_result(payload))
+        self._call.answer_result(response)
 
     def _answer_failure(self, outcome: Outcome) -> None:
         if outcome.ending in (Ending.WHOLE, Ending.FAILED) or not outcome.payload:

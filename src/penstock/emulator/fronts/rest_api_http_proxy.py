@@ -41,8 +41,11 @@ def answer_with_backend(
     *,
     own_requests: OwnRequests,
     deadlines: Deadlines,
+    open_backends: set[Backend],
 ) -> None:
     """Pass the request on, and answer with what comes back.
+
+    While it waits for the backend that is one of `open_backends`.
 
     Raises:
         RefusedError: nothing was sent, API Gateway has to answer by itself.
@@ -68,6 +71,8 @@ def answer_with_backend(
     with _explained(url), contextlib.ExitStack() as stack:
         backend = Backend(url, timeout=integration.timeout, idle=idle)
         stack.callback(backend.close)
+        open_backends.add(backend)
+        stack.callback(open_backends.discard, backend)
         response = backend.ask(method, [*headers, *own_requests.marks(url)], body)
         if integration.streams:
             _begin(call, response)

@@ -200,11 +200,14 @@ def wait_for_stream(
 
 def _unbegun(outcome: Outcome, pending: bytes) -> str:
     """Why there is no answer, and what to do."""
-    if outcome.ending is Ending.ERROR or (outcome.ending is not Ending.WHOLE and not pending):
+    if outcome.ending is Ending.ERROR:
         return (
             f"the function failed before its metadata ({outcome.detail}); to answer with "
             "something better, catch it and send a Prelude with status_code=500"
         )
+    if outcome.ending is not Ending.WHOLE and not pending:
+        # What the platform ends, no handler catches.
+        return f"the function failed before its metadata ({outcome.detail})"
     if outcome.ending is not Ending.WHOLE:
         return f"the response ended within its metadata ({outcome.detail})"
     what = f"{len(pending)} bytes came" if pending else "not a byte came"

@@ -6,6 +6,7 @@ two limits: one for silence and one for the whole.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import time
@@ -121,6 +122,11 @@ class Backend:
     def close(self) -> None:
         """Close the connection; may be repeated."""
         self._socket.close()
+
+    def abort(self) -> None:
+        """End the connection from another thread: whoever waits for the server need not."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def _connected(self, name: str, port: int, *, is_tls: bool) -> socket.socket:
         # Browsers and curl know that these are this machine; the system may not.
