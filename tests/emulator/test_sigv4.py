@@ -293,6 +293,13 @@ def test_a_signature_from_the_future():
     )
 
 
+@pytest.mark.parametrize("where", ["{other}&{query}", "{query}&{other}"])
+def test_a_second_signature_in_the_query_was_not_signed(where):
+    request = signed(presigned_for=90)
+    request.query = where.format(other="X-Amz-Signature=0", query=request.query)
+    assert refusal(request).error_type == "InvalidSignatureException"
+
+
 def test_a_presigned_request_is_good_for_as_long_as_it_says():
     request = signed(at=NOW - timedelta(seconds=90), presigned_for=90)
 

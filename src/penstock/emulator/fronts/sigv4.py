@@ -315,7 +315,9 @@ def _canonical_queries(query: str, claim: _Claim) -> list[str]:
     pairs = []
     for part in query.split("&"):
         name, _, value = part.partition("=")
-        if part and not (claim.is_presigned and _decoded(name) == "X-Amz-Signature"):
+        # Only the one that is checked: another beside it was not signed.
+        is_signature = claim.is_presigned and _decoded(name) == "X-Amz-Signature"
+        if part and not (is_signature and _decoded(value) == claim.signature):
             pairs.append((_encoded(name), _encoded(value)))
     canonical = "&".join(f"{name}={value}" for name, value in sorted(pairs))
     blank = [(name.replace("+", "%20"), value.replace("+", "%20")) for name, value in pairs]
