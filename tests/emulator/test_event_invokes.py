@@ -319,7 +319,7 @@ def test_there_is_an_end_to_what_may_wait(
     aws: Lambda, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aws.add(HOLDS)
-    monkeypatch.setattr(event_invokes, "QUEUED_BYTES", 1000)
+    monkeypatch.setattr(event_invokes, "QUEUED_BYTES", 2000)
     free = aws.occupied(gate)
     aws.send("x" * 900)
     with pytest.raises(QueueFullError, match="1 events are waiting"):

@@ -37,6 +37,9 @@ _SHORTEST = 0.01
 #: What may wait here, in bytes, before more is refused. AWS's queue has no known end.
 QUEUED_BYTES = 512 * MIB
 
+# What an event takes besides its payload, roughly.
+_RECORD_BYTES = 512
+
 
 @dataclass(frozen=True)
 class EventInvokeConfig:
@@ -149,9 +152,9 @@ class EventInvokes:
             tenant_id,
         )
         with self._lock:
-            if self._bytes + len(payload) > QUEUED_BYTES:
+            if self._bytes + len(payload) + _RECORD_BYTES > QUEUED_BYTES:
                 raise QueueFullError(f"{len(self._undone)} events are waiting: too many")
-            self._bytes += len(payload)
+            self._bytes += len(payload) + _RECORD_BYTES
             self._undone[id(event)] = event
         self._tell(event, "Accepted")
         self._queue(event).add(event)
@@ -348,7 +351,7 @@ class EventInvokes:
     def _forget(self, event: _Event) -> None:
         with self._lock:
             if self._undone.pop(id(event), None) is not None:
-                self._bytes -= len(event.payload)
+                self._bytes -= len(event.payload) + _RECORD_BYTES
 
 
 def _never_run(event: _Event) -> Result:
