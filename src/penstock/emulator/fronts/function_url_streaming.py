@@ -18,15 +18,12 @@ from ...wire.prelude import PreludeDecoder
 from .. import limits
 from ..quirks import Quirks
 from ..relay import Ending, Outcome, ResponseHead
+from .answering import BODILESS, END_MARK
 from .bandwidth import Bandwidth
 from .function_url_call import UrlCall
 
-_BODILESS = (204, 304)
-
 # How often it is looked whether a client that is left hanging is still there, in seconds.
 _HANGING_LOOK = 0.1
-
-END_MARK = "only an end mark in the body itself tells a client for certain that it is whole"
 
 
 class StreamingReceiver:
@@ -126,8 +123,8 @@ class StreamingReceiver:
 
     def _begin(self, response: UrlResponse) -> None:
         method = self._exchange.method
-        self._has_body = response.status not in _BODILESS and method != "HEAD"
-        is_head = method == "HEAD" and response.status not in _BODILESS
+        self._has_body = response.status not in BODILESS and method != "HEAD"
+        is_head = method == "HEAD" and response.status not in BODILESS
         try:
             self._call.begin(response, *([("content-length", "0")] if is_head else ()))
         except ValueError as exc:

@@ -24,14 +24,11 @@ from ..http.http_backend import (
 )
 from ..http.http_server import HeaderList
 from ..own_requests import OwnRequests
+from .answering import BODILESS, END_MARK
 from .bandwidth import Bandwidth
 from .rest_api_answers import sent_fields
 from .rest_api_call import Call, RefusedError, Target, failed, is_text
 from .rest_api_mapping import backend_request
-
-_BODILESS = (204, 304)
-
-_END_MARK = "only an end mark in the body itself tells a client for certain that it is whole"
 
 
 def answer_with_backend(
@@ -89,7 +86,7 @@ def answer_with_backend(
 
 def _stream(call: Call, target: Target, backend: Backend, response: h11.Response) -> None:
     exchange = call.exchange
-    if exchange.method == "HEAD" or response.status_code in _BODILESS:
+    if exchange.method == "HEAD" or response.status_code in BODILESS:
         exchange.end()
         return
     bandwidth = Bandwidth(limits.API_BURST, limits.API_RATE) if target.api.bandwidth else None
@@ -105,7 +102,7 @@ def _stream(call: Call, target: Target, backend: Backend, response: h11.Response
 
 
 def _cut(call: Call, reason: str) -> None:
-    call.say(f"the connection is cut in the middle of the body, because {reason}; {_END_MARK}")
+    call.say(f"the connection is cut in the middle of the body, because {reason}; {END_MARK}")
     call.exchange.abort()
 
 

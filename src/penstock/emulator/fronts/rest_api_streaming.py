@@ -17,12 +17,9 @@ from ...messages import Response
 from ...wire.prelude import PreludeDecoder
 from ..http.http_server import Exchange, HeaderList
 from ..relay import Ending, Outcome, Relay, ResponseHead
+from .answering import BODILESS, END_MARK
 from .bandwidth import Bandwidth
 from .rest_api_answers import NO_PRELUDE_MEND, MalformedResponseError, head_of_stream
-
-_BODILESS = (204, 304)
-
-_END_MARK = "only an end mark in the body itself tells a client for certain that it is whole"
 
 
 class StreamingReceiver:
@@ -132,7 +129,7 @@ class StreamingReceiver:
 
     def _begin(self, response: Response) -> None:
         length = response.headers.get("content-length")
-        has_body = self._exchange.method != "HEAD" and response.status not in _BODILESS
+        has_body = self._exchange.method != "HEAD" and response.status not in BODILESS
         with self._deciding:
             if self._is_over:
                 return
@@ -164,7 +161,7 @@ class StreamingReceiver:
 
     def _cut(self, reason: str) -> None:
         self._is_over = True
-        self._say(f"the connection is cut in the middle of the body, because {reason}; {_END_MARK}")
+        self._say(f"the connection is cut in the middle of the body, because {reason}; {END_MARK}")
         self._exchange.abort()
 
 
