@@ -162,8 +162,11 @@ def test_invoke_with_response_stream_is_cut_in_a_frame(serve_with_faults):
         answer = client.invoke_with_response_stream(FunctionName="app")
         with pytest.raises(ProtocolError, match="ended prematurely"):
             list(answer["EventStream"])
+        # botocore leaves a connection open whose answer broke off.
+        answer["EventStream"].close()
     events = list(client.invoke_with_response_stream(FunctionName="app")["EventStream"])
     assert "InvokeComplete" in events[-1]
+    client.close()
 
 
 @pytest.mark.parametrize("operation", ["Invoke", "InvokeWithResponseStream"])
