@@ -14,6 +14,7 @@ from penstock.emulator.environments.extensions_api import ExtensionsApi
 from penstock.emulator.environments.telemetry_api import Subscription
 from penstock.emulator.functions import Function
 from penstock.emulator.http.http_server import HttpServer
+from tests.tools import wait_for
 
 FUNCTION = Function(name="app", handler="app.handler", folder=Path("/"), command=("true",))
 EXTENSION = "/2020-01-01/extension"
@@ -140,7 +141,8 @@ def test_an_error_needs_a_type_and_is_passed_on(api):
         "POST", f"{EXTENSION}/exit/error", {}, Identifier=me, Function_Error_Type="Extension.No"
     )
     assert (answer.status_code, answer.json()) == (202, {"status": "OK"})
-    assert api.failed == [("outside", State.EXIT_ERROR)]
+    # It is told of after the answer.
+    wait_for(lambda: api.failed == [("outside", State.EXIT_ERROR)], "the failure")
     answer = api.call("GET", f"{EXTENSION}/event/next", Identifier=me)
     assert answer.status_code == 403
     assert "State transition from ExitError to Ready failed" in answer.json()["errorMessage"]
