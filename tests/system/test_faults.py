@@ -143,7 +143,8 @@ def test_a_killed_environment_ends_without_waiting_for_who_waits_for_its_end(
         monkeypatch.setattr(f"penstock.emulator.environments.environment.{wait}", 10 * PATIENCE)
     function = serve_with_faults(PLAIN)
     with function.emulator.faults.injected(Faults(kill=0)):
-        assert lambda_client(function.url).invoke(FunctionName="app")["FunctionError"]
+        answer = lambda_client(function.url).invoke(FunctionName="app")
+        assert answer["FunctionError"] and answer["Payload"].read()
     function.wait_for_log("REPORT")
 
 
@@ -153,6 +154,7 @@ def test_invoke_is_cut_in_its_answer(serve_with_faults):
         answer = lambda_client(function.url).invoke(FunctionName="app")
         with pytest.raises((IncompleteReadError, ResponseStreamingError)):
             answer["Payload"].read()
+        answer["Payload"].close()
 
 
 def test_invoke_with_response_stream_is_cut_in_a_frame(serve_with_faults):
@@ -185,7 +187,11 @@ def test_boto3_adds_the_header_to_a_request_that_is_signed(operation, serve_with
     with pytest.raises(client.exceptions.TooManyRequestsException):
         calls.pop(operation)(FunctionName="app")
     (other,) = calls.values()
-    assert other(FunctionName="app")["StatusCode"] == 200
+    answer = other(FunctionName="app")
+    assert answer["StatusCode"] == 200
+    # Unread, it would keep its connection open.
+    assert list(answer["Payload" if "Payload" in answer else "EventStream"])
+    client.close()
 
 
 def test_a_refused_call_gets_each_front_s_answer(serve_with_faults):
