@@ -144,7 +144,8 @@ def test_a_killed_environment_ends_without_waiting_for_who_waits_for_its_end(
     function = serve_with_faults(PLAIN)
     with function.emulator.faults.injected(Faults(kill=0)):
         answer = lambda_client(function.url).invoke(FunctionName="app")
-        assert answer["FunctionError"] and answer["Payload"].read()
+        assert answer["FunctionError"]
+        assert answer["Payload"].read()
     function.wait_for_log("REPORT")
 
 
