@@ -271,7 +271,7 @@ async def app(scope, receive, send):
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
-        print("ENDED", starts, flush=True)
+        print(f"ENDED {starts}", flush=True)  # in one piece: others log at this moment
         return
     current.set(current.get() + scope["aws.context"].aws_request_id)
     await send({"type": "http.response.start", "status": 200})
