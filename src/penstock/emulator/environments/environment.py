@@ -19,6 +19,7 @@ from .environment_log import EnvironmentLog
 from .extensions import Extension, Extensions, State, crash, external_extensions, failure
 from .extensions_api import ExtensionsApi
 from .finishing import Finishing, nothing
+from .freezer import Freezer
 from .processes import RUNTIME_SECONDS, SHUTDOWN_SECONDS, Processes
 from .runtime_api import RuntimeApi
 from .start_phase import StartPhase
@@ -72,7 +73,6 @@ class Environment:
         self._work = Workload(function.max_concurrency)
         self._lock = self._work.lock
         self._changed = threading.Condition(self._lock)
-        self._is_frozen = False
         self._id = secrets.token_hex(16)
         self._log = EnvironmentLog(
             log,
@@ -90,6 +90,7 @@ class Environment:
         self._programs = external_extensions(function.extensions_folder)
         self._extensions = Extensions([path.name for path in self._programs])
         self._processes = Processes(self._extensions)
+        self._freezer = Freezer(self._work, self._processes)
         self._subscriptions = Subscriptions(self._log)
         self._accounting = Accounting(function, self._log.line)
         self._start = StartPhase(self._log, deadlines, function.timeout, self._init_timed_out)
@@ -189,9 +190,7 @@ class Environment:
         """Give it an invocation to hand out with a `/next`."""
         with self._lock:
             self._work.add(invocation)
-            if self._is_frozen:
-                self._is_frozen = False
-                self._processes.thaw()
+            self._freezer.thaw()
 
     def next_invocation(
         self, is_connected: Callable[[], bool], deliver: Callable[[Invocation], None]
@@ -246,7 +245,8 @@ class Environment:
 
     def _take(self, is_connected: Callable[[], bool]) -> Invocation | None:
         with self._lock:
-            self._freeze_if_idle()
+            if self.function.freezes and not self._is_stopping:
+                self._freezer.freeze_if_idle()
             self._work.wait(lambda: self._has_exited)
             invocation = None if self._has_exited else self._work.take(is_connected)
             if invocation is not None:
@@ -273,7 +273,8 @@ class Environment:
         self._start.snapshot()
         with self._lock:
             self._work.ask()
-            self._freeze_if_idle(is_snapshot=True)
+            if not self._is_stopping:
+                self._freezer.freeze_if_idle()
             self._work.wait(lambda: self._has_exited)
             self._work.no_longer_ask()
             if self._has_exited or not is_connected():
@@ -289,13 +290,8 @@ class Environment:
 
     def init_failed(self, outcome: Outcome) -> None:
         """The runtime says that its start failed; it will end by itself."""
-        with self._lock:
-            self._init_error = outcome
-            invocations = self._work.all
-        self._on_leaving(self)
-        self._start.fail("error", outcome.error_type)
-        for invocation in invocations:
-            invocation.relay.break_off(outcome)
+        self._init_error = outcome
+        self._break_down(outcome.error_type, lambda _: outcome)
         # It ends by itself, unless something in it does not.
         self._deadlines.at(time.monotonic() + _INIT_ERROR_GRACE, self.kill)
 
@@ -362,20 +358,16 @@ class Environment:
             if self._is_stopping or self._has_exited:
                 return
             self._is_stopping = True
-            invocations = self._work.all
-        self._on_leaving(self)
         self._log.line(f"{error_type} in an environment of {self.function.name}: {reason}")
-        self._start.fail("error", error_type)
-        for invocation in invocations:
-            invocation.relay.break_off(failure(error_type, invocation.request_id, reason))
+        self._break_down(error_type, lambda each: failure(error_type, each.request_id, reason))
         self.kill()
 
-    def _freeze_if_idle(self, *, is_snapshot: bool = False) -> None:
-        """Stop its processes if they have nothing to do; under the lock."""
-        wanted = self.function.freezes or is_snapshot
-        if wanted and self._work.is_idle and not (self._is_stopping or self._is_frozen):
-            self._is_frozen = True
-            self._processes.freeze()
+    def _break_down(self, error_type: str, why: Callable[[Invocation], Outcome]) -> None:
+        """It takes no more work, its start has failed if it is not over, and so has its work."""
+        self._on_leaving(self)
+        self._start.fail("error", error_type)
+        for invocation in self._work.all:
+            invocation.relay.break_off(why(invocation))
 
     def _tell_free(self) -> None:
         with self._lock:

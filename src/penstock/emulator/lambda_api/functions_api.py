@@ -147,13 +147,19 @@ def list_functions(plane: ControlPlane, request: Json) -> Json:
     return page("Functions", found, request, default=50)
 
 
-def update_function_code(plane: ControlPlane, request: Json) -> Json:
-    """`UpdateFunctionCode`."""
+def _to_update(plane: ControlPlane, request: Json) -> FunctionRecord:
+    """The function that a request is to change, if it may."""
     _refuse_not_emulated(request)
     name = plane.read(request).name
     record = plane.get(name)
     plane.refuse_held(name)
     _check_revision(record, request)
+    return record
+
+
+def update_function_code(plane: ControlPlane, request: Json) -> Json:
+    """`UpdateFunctionCode`."""
+    record = _to_update(plane, request)
     if "ImageUri" in request:
         raise invalid(
             "Please don't provide ImageUri when updating a function with packageType Zip."
@@ -174,11 +180,7 @@ def update_function_code(plane: ControlPlane, request: Json) -> Json:
 
 def update_function_configuration(plane: ControlPlane, request: Json) -> Json:
     """`UpdateFunctionConfiguration`."""
-    _refuse_not_emulated(request)
-    name = plane.read(request).name
-    record = plane.get(name)
-    plane.refuse_held(name)
-    _check_revision(record, request)
+    record = _to_update(plane, request)
     if request.get("Runtime") is not None:
         check_runtime(request["Runtime"])
     with plane.change(record) as changed:

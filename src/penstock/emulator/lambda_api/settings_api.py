@@ -75,21 +75,24 @@ def update_event_invoke_config(plane: ControlPlane, request: Json) -> Json:
 
 def get_event_invoke_config(plane: ControlPlane, request: Json) -> Json:
     """`GetFunctionEventInvokeConfig`."""
-    written = plane.read(request)
-    record, key = plane.find(written.name), written.qualifier or LATEST
-    if record is None or key not in record.event_invoke_configs:
-        raise _no_event_config(plane, written.name, key)
+    record, key = _known_event_config(plane, request)
     return _event_view(plane, record, key)
 
 
 def delete_event_invoke_config(plane: ControlPlane, request: Json) -> None:
     """`DeleteFunctionEventInvokeConfig`."""
+    record, key = _known_event_config(plane, request)
+    with plane.change(record) as changed:
+        del changed.event_invoke_configs[key]
+
+
+def _known_event_config(plane: ControlPlane, request: Json) -> tuple[FunctionRecord, str]:
+    """The function and the key of a configuration that is there."""
     written = plane.read(request)
     record, key = plane.find(written.name), written.qualifier or LATEST
     if record is None or key not in record.event_invoke_configs:
         raise _no_event_config(plane, written.name, key)
-    with plane.change(record) as changed:
-        del changed.event_invoke_configs[key]
+    return record, key
 
 
 def list_event_invoke_configs(plane: ControlPlane, request: Json) -> Json:

@@ -54,25 +54,27 @@ def update_url(plane: ControlPlane, request: Json) -> Json:
 
 def get_url(plane: ControlPlane, request: Json) -> Json:
     """`GetFunctionUrlConfig`."""
-    written = plane.read(request)
-    record, key = plane.find(written.name), written.qualifier or ""
-    if record is None:
-        raise _no_such_resource()
-    _check_is_there(record, key)
+    record, key = _known(plane, request)
     return _view(plane, record, key)
 
 
 def delete_url(plane: ControlPlane, request: Json) -> None:
     """`DeleteFunctionUrlConfig`."""
+    record, key = _known(plane, request)
+    url = plane.url_of(record, key)
+    with plane.change(record) as changed:
+        del changed.urls[key]
+    plane.registry.remove_url(url)
+
+
+def _known(plane: ControlPlane, request: Json) -> tuple[FunctionRecord, str]:
+    """The function and the key of a URL that is there."""
     written = plane.read(request)
     record, key = plane.find(written.name), written.qualifier or ""
     if record is None:
         raise _no_such_resource()
     _check_is_there(record, key)
-    url = plane.url_of(record, key)
-    with plane.change(record) as changed:
-        del changed.urls[key]
-    plane.registry.remove_url(url)
+    return record, key
 
 
 def list_urls(plane: ControlPlane, request: Json) -> Json:
