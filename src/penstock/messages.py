@@ -62,24 +62,25 @@ class Headers:
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """The first value of `name`, or `default`."""
-        values = self._found(name)
+        by_name = self._by_name
+        values = (self._indexed() if by_name is None else by_name).get(name.lower())
         return values[0] if values else default
 
     def get_all(self, name: str) -> list[str]:
         """Every value of `name`, in order."""
-        return [*(self._found(name) or ())]
+        return [*self._indexed().get(name.lower(), ())]
 
-    def _found(self, name: str) -> list[str] | None:
+    def _indexed(self) -> dict[str, list[str]]:
+        # Made for the first look-up; the emulator has the same headers many times over.
         if (by_name := self._by_name) is None:
-            # Made for the first look-up; the emulator has the same headers many times over.
             by_name = {}
             for field, value in self._fields:
                 by_name.setdefault(field.lower(), []).append(value)
             self._by_name = by_name
-        return by_name.get(name.lower())
+        return by_name
 
     def __contains__(self, name: str) -> bool:
-        return self._found(name) is not None
+        return name.lower() in self._indexed()
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._fields)

@@ -45,8 +45,11 @@ class Concurrency:
     ) -> None:
         self.account = account
         self._reservations = reservations
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._running: dict[str, set[Invocation]] = {}
+        self._total = 0  # of all functions
+        self._waiting = 0
 
     def enter(self, invocation: Invocation, reserved: int | None) -> None:
         """Count an invocation of a function that has this much reserved, until it is finished.
@@ -56,10 +59,9 @@ class Concurrency:
         """
         name = invocation.function.name
         limit, counts = self._limit(name, reserved)
-        with self._changed:
-            if limit and self._count(counts) >= limit and self._is_finishing(counts):
-                self._changed.wait_for(lambda: self._count(counts) < limit, _FREE_GRACE)
-            if self._count(counts) >= limit:
+        with self._lock:
+            # Where all together are fewer, there is nothing to count.
+            if self._total >= limit and not self._has_place(limit, counts):
                 if reserved is None:
                     raise TooManyRequestsError(
                         f"the account has {limit} unreserved concurrency, and all is in use",
@@ -69,17 +71,36 @@ class Concurrency:
                     f"{name} has {reserved} reserved concurrency, and all is in use"
                 )
             self._running.setdefault(name, set()).add(invocation)
+            self._total += 1
         invocation.when_finished(self.leave)
+
+    def _has_place(self, limit: int, counts: Callable[[str], bool]) -> bool:
+        """Whether there is a place among what `counts`, perhaps in a moment."""
+
+        def is_free() -> bool:
+            return self._count(counts) < limit
+
+        if not limit or is_free() or not self._is_finishing(counts):
+            return is_free()
+        self._waiting += 1
+        try:
+            return self._changed.wait_for(is_free, _FREE_GRACE)
+        finally:
+            self._waiting -= 1
 
     def leave(self, invocation: Invocation) -> None:
         """Count it no longer; harmless if it was not."""
         name = invocation.function.name
-        with self._changed:
+        with self._lock:
             running = self._running.get(name, set())
-            running.discard(invocation)
+            if invocation not in running:
+                return
+            running.remove(invocation)
+            self._total -= 1
             if not running:
-                self._running.pop(name, None)
-            self._changed.notify_all()
+                del self._running[name]
+            if self._waiting:
+                self._changed.notify_all()
 
     def _limit(self, name: str, reserved: int | None) -> tuple[int, Callable[[str], bool]]:
         """What is the most, and of which functions it is."""

@@ -51,6 +51,8 @@ class Lines:
 
     def flush(self) -> None:
         """Write what has no line end yet, with one."""
+        if not self._rest:
+            return
         with self._lock:
             if self._rest:
                 self._write(self._rest.decode("utf-8", "replace") + "\n")

@@ -22,6 +22,9 @@ class State(Enum):
     ENDED = "ended"
     FAILED = "failed"
 
+    # That of Enum is written in Python, and every part of a response asks the table below.
+    __hash__ = object.__hash__
+
 
 class Event(Enum):
     """What can happen to it."""
@@ -30,6 +33,8 @@ class Event(Enum):
     BODY = "body"
     END = "end"
     FAILURE = "failure"
+
+    __hash__ = object.__hash__
 
 
 # A failure is legal in two states and travels differently in each: before the head it is a

@@ -247,8 +247,10 @@ class Environment:
         with self._lock:
             if self.function.freezes and not self._is_stopping:
                 self._freezer.freeze_if_idle()
-            self._work.wait(lambda: self._has_exited)
-            invocation = None if self._has_exited else self._work.take(is_connected)
+            has_waited = self._work.wait(lambda: self._has_exited)
+            # Who has only just asked is there.
+            look = is_connected if has_waited else None
+            invocation = None if self._has_exited else self._work.take(look)
             if invocation is not None:
                 is_late = self._start.is_restart and invocation.has_waited_for_start
                 invocation.delivered_at = self._start.began_at if is_late else time.monotonic()

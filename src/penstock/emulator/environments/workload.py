@@ -126,8 +126,8 @@ class Workload:
         with self.lock:
             self._asking -= 1
 
-    def wait(self, is_over: Callable[[], bool]) -> None:
-        """Wait until there is one for whoever asks, or none will come."""
+    def wait(self, is_over: Callable[[], bool]) -> bool:
+        """Wait until there is one for whoever asks, or none will come; False if it was there."""
 
         def is_decided() -> bool:
             if self._queue or is_over():
@@ -136,15 +136,17 @@ class Workload:
             return not self.is_shared and bool(self._invocations)
 
         with self.lock:
-            if not self._queue:
-                self._changed.wait_for(is_decided)
+            if self._queue:
+                return False
+            self._changed.wait_for(is_decided)
+            return True
 
-    def take(self, is_connected: Callable[[], bool]) -> Invocation | None:
-        """Hand one out, if there is one and whoever asked is still there."""
+    def take(self, is_connected: Callable[[], bool] | None) -> Invocation | None:
+        """Hand one out, if there is one and whoever asked is, as far as is known, still there."""
         with self.lock:
             if not self._queue:
                 return None
-            if not is_connected():
+            if is_connected is not None and not is_connected():
                 self._changed.notify()  # somebody else may be
                 return None
             return self._queue.popleft()

@@ -30,6 +30,9 @@ from .http_forms import (
 _RECEIVED_AT_FIRST = 8192
 _RECEIVED_AT_ONCE = 262144
 
+# To copy so little is less work than to hand over two parts.
+_COPIED = 16384
+
 # How much of an unread request is thrown away to keep the connection, and for how long a
 # refused sender is listened to, so that it can read the refusal.
 _DISCARDED = 1024 * 1024
@@ -93,7 +96,7 @@ class Connection:
         self._reader = self._writer = self._plain_body = None
         self._answer = _PlainAnswer(self._socket)
         received = self._received
-        if not len(received) and not received.more():
+        if received.at == len(received.data) and not received.more():
             return None
         size = received.data.find(b"\r\n\r\n", received.at) + 4 - received.at
         if 4 <= size <= self._max_header_size:
@@ -234,6 +237,16 @@ class Connection:
         if body:
             self.send(body)
 
+    def answer(self, status: int, headers: HeaderList, body: bytes) -> None:
+        """Send a whole answer, with all that `begin_answer` may raise."""
+        if self._writer is None:
+            plain = plain_answer(status, headers)
+            if plain is not None and plain[1] == len(body):
+                self._answer.send_whole(plain[0], body)
+                return
+        self.begin_answer(status, headers, body)
+        self.end_answer()
+
     def send(self, data: bytes) -> None:
         """Send a part of the body. Raises ClientGoneError."""
         if self._writer is None:
@@ -296,7 +309,7 @@ class Connection:
 
     def _discard_rest(self) -> bool:
         """Read the request to its end; False if there is too much of it."""
-        if self._is_read:
+        if self._is_read:  # as nearly always
             return self._reader is None or self._reader.their_state is h11.DONE
         discarded = 0
         self.limit_pauses(self._patience)
@@ -356,6 +369,16 @@ class _PlainAnswer:
         self._left: int | None = 0
         self.has_begun = False
         self.has_ended = False
+
+    def send_whole(self, head: bytes, body: bytes) -> None:
+        self.has_begun = self.has_ended = True
+        try:
+            if len(body) <= _COPIED:
+                self._socket.sendall(head + body)
+                return
+        except OSError as exc:
+            raise ClientGoneError(str(exc)) from exc
+        send_all(self._socket, head, body)
 
     def begin(self, head: bytes, length: int | None, body: bytes) -> None:
         self.has_begun = True

@@ -37,6 +37,7 @@ _SPECIAL_IN_ANSWER = frozenset({"connection", "content-length", "transfer-encodi
 
 # Heads are mostly like those before them. Longer ones are not kept.
 _KEPT_FIELDS = 2048
+_KEPT_NAMES = 32
 
 
 class RequestHead(NamedTuple):
@@ -89,31 +90,43 @@ def plain_answer(status: int, headers: HeaderList) -> tuple[bytes, int | None] |
 
     That is None for a chunked one, which the head then says it is.
     """
+    names: tuple[str, ...]
+    values: tuple[str, ...]
+    names, values = zip(*headers, strict=True) if headers else ((), ())
+    find = _answer_form if len(names) <= _KEPT_NAMES else _answer_form.__wrapped__
+    form = find(status, names)
+    if form is None:
+        return None
+    head, length_at = form
+    text = "".join(values)
+    is_plain = text.isascii() and text.isprintable() and all(values)
+    if not is_plain or values != tuple(map(str.strip, values)):
+        return None
+    if length_at is None:
+        return (head % values).encode("ascii"), None
+    if not _LENGTH.fullmatch(values[length_at]):
+        return None
+    return (head % values).encode("ascii"), int(values[length_at])
+
+
+# Answers mostly have the fields of those before them.
+@lru_cache(maxsize=256)
+def _answer_form(status: int, names: tuple[str, ...]) -> tuple[str, int | None] | None:
+    """A head with `%s` for each value, and which of these is the body's length, if one is."""
     if not 200 <= status <= 599 or status in (204, 304):
         return None
-    length: int | None = None
-    lines = ""
-    for name, value in headers:
-        start = _line_start(name)
-        if start is None:
-            if length is not None or name.lower() != "content-length":
-                return None
-            if not _LENGTH.fullmatch(value):
-                return None
-            length, start = int(value), f"{name}: "
-        elif not (value[:1] > " " < value[-1:] and value.isascii() and value.isprintable()):
+    length_at = None
+    for at, name in enumerate(names):
+        if _NAME.fullmatch(name) is None:
             return None
-        lines += f"{start}{value}\r\n"
-    framing = "Transfer-Encoding: chunked\r\n" if length is None else ""
-    head = f"HTTP/1.1 {status} {REASONS.get(status, '')}\r\n{lines}{framing}\r\n"
-    return head.encode("ascii"), length
-
-
-@lru_cache(maxsize=256)
-def _line_start(name: str) -> str | None:
-    """What stands before the value of a plain field, if it is one."""
-    is_plain = _NAME.fullmatch(name) is not None and name.lower() not in _SPECIAL_IN_ANSWER
-    return f"{name}: " if is_plain else None
+        if name.lower() == "content-length" and length_at is None:
+            length_at = at
+        elif name.lower() in _SPECIAL_IN_ANSWER:
+            return None
+    lines = [f"HTTP/1.1 {status} {REASONS.get(status, '')}"]
+    lines += [f"{name.replace('%', '%%')}: %s" for name in names]
+    lines += ["Transfer-Encoding: chunked"] if length_at is None else []
+    return "\r\n".join([*lines, "", ""]), length_at
 
 
 class Received:
@@ -130,7 +143,7 @@ class Received:
     def more(self) -> bool:
         """Wait for more. False if there will be none."""
         data = self._receive()
-        self.data = self.data[self.at :] + data if len(self) else data
+        self.data = self.data[self.at :] + data if self.at < len(self.data) else data
         self.at = 0
         return bool(data)
 

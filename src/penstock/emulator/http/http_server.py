@@ -120,8 +120,11 @@ class Exchange:
         framed = [*headers, ("Content-Length", str(len(body)))]
         if status in (204, 304) or status < 200:
             framed = headers
-        self._connection.begin_answer(status, framed, body if self.method != "HEAD" else b"")
-        self.end()
+        if self.method == "HEAD":
+            self._connection.begin_answer(status, framed)
+            self.end()
+        else:
+            self._connection.answer(status, framed, body)
 
     def begin(self, status: int, headers: HeaderList) -> None:
         """Send the head.

@@ -142,7 +142,7 @@ class LambdaApi:
 
     def refuses_call(self, exchange: Exchange) -> bool:
         """Refuse the call of a function that exists and cannot be run; whether that was so."""
-        found = find_operation(exchange.path)
+        found = find_operation(exchange.path) if self._plane.has_failures else None
         if found is None:
             return False
         qualifier = parse_qs(exchange.query).get("Qualifier", [None])[0]

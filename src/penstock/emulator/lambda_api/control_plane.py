@@ -201,6 +201,11 @@ class ControlPlane:
         """Why the version cannot be called, if it cannot."""
         return self._failures.get((name, version))
 
+    @property
+    def has_failures(self) -> bool:
+        """Whether there is a version that cannot be called."""
+        return bool(self._failures)
+
     def failed_update(self, name: str) -> Failure | None:
         """Why the last update had no effect, if it had none."""
         return self._failed_updates.get(name)
