@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
+from types import FrameType
 
 import pytest
 
+from penstock.emulator import relay as relay_module
 from penstock.emulator.http.http_server import ClientGoneError
 from penstock.emulator.relay import (
     WHOLE,
@@ -130,6 +133,44 @@ def test_whoever_waits_is_woken_by_the_end():
     response.break_off(TIMED_OUT)
     waiter.join(5)
     assert seen == [TIMED_OUT]
+
+
+@pytest.mark.parametrize("line", range(1, 12))
+def test_nothing_comes_after_the_end_wherever_the_runtime_answers_meanwhile(line: int):
+    class Strict(BufferedReceiver):
+        def body(self, data: bytes) -> None:
+            seen.append(response.outcome)
+
+    def answer() -> None:
+        if response.begin(HEAD):
+            response.body(b"a")
+            response.cut(truncated("id"))
+
+    def trace(frame: FrameType, event: str, arg: object) -> object:
+        nonlocal lines
+        if frame.f_code.co_filename != relay_module.__file__:
+            return None
+        if event == "line":
+            lines += 1
+            if lines == line:
+                runtime.start()
+                runtime.join(0.02)  # unless it has to wait for the lock
+        return trace
+
+    seen: list[Outcome | None] = []
+    lines = 0
+    response = Relay(Strict(), 100, is_streaming=True)
+    runtime = threading.Thread(target=answer)
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        response.break_off(TIMED_OUT)
+    finally:
+        sys.settrace(before)
+    assert lines >= line, "this test has more lines than there are: make its range smaller"
+    runtime.join(10)
+    assert response.outcome is not None
+    assert set(seen) <= {None}
 
 
 @pytest.mark.parametrize(

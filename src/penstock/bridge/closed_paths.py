@@ -76,13 +76,16 @@ class ClosedPaths:
 
 def _below_any(found: set[str], roots: set[str]) -> set[str]:
     """Paths as they are, and without those of `roots` that they begin with, one or several."""
-    below = {
-        reading[len(root) :]
-        for root in roots
-        for reading in found
-        if reading.startswith(root + "/")
-    }
-    return found if below <= found else _below_any(found | below, roots)
+    # Each only once: a sender may repeat a root as often as there is room for it in a path.
+    every, waiting = set(found), [*found]
+    while waiting:
+        reading = waiting.pop()
+        for root in roots:
+            below = reading[len(root) :]
+            if below not in every and reading.startswith(root + "/"):
+                every.add(below)
+                waiting.append(below)
+    return every
 
 
 def readings(path: str) -> set[str]:

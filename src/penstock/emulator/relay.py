@@ -220,10 +220,13 @@ class Relay:
 
         One that is in progress will not count as whole, whatever comes of it.
         """
-        if self._outcome is not None:
-            return False
-        self._reported = Outcome(Ending.FAILED, error.error_type, error.payload)
-        self.break_off(error)
+        with self._lock:
+            if self._outcome is not None:
+                return False
+            self._reported = Outcome(Ending.FAILED, error.error_type, error.payload)
+            is_over = self._breaks_off(error)
+        if is_over:
+            self._ended.set()
         return True
 
     def end(self, outcome: Outcome = WHOLE) -> None:
@@ -243,15 +246,9 @@ class Relay:
         A response in progress ends when what has arrived of it was passed on.
         """
         with self._lock:
-            if self._state is State.STREAMING:
-                cut = Outcome(
-                    Ending.TIMEOUT if outcome.ending is Ending.TIMEOUT else Ending.CUT,
-                    outcome.error_type,
-                    outcome.payload,
-                )
-                self._cause_of_cut = self._cause_of_cut or cut
-                return
-        self._end(Event.FAILURE, outcome)
+            is_over = self._breaks_off(outcome)
+        if is_over:
+            self._ended.set()
 
     def wait(self, seconds: float | None = None) -> Outcome | None:
         """Wait for the end; None if it does not come within `seconds`."""
@@ -260,11 +257,29 @@ class Relay:
 
     def _end(self, event: Event, outcome: Outcome) -> None:
         with self._lock:
-            if self._outcome is not None:
-                return
-            self._state = next_state(self._state, event)
-            self._outcome = outcome
-        self._ended.set()
+            is_over = self._ends(event, outcome)
+        if is_over:
+            self._ended.set()
+
+    def _ends(self, event: Event, outcome: Outcome) -> bool:
+        """Under the lock: note its end. False if it has ended already."""
+        if self._outcome is not None:
+            return False
+        self._state = next_state(self._state, event)
+        self._outcome = outcome
+        return True
+
+    def _breaks_off(self, outcome: Outcome) -> bool:
+        """Under the lock: note what breaks it off, which is its end unless it is in progress."""
+        if self._state is not State.STREAMING:
+            return self._ends(Event.FAILURE, outcome)
+        cut = Outcome(
+            Ending.TIMEOUT if outcome.ending is Ending.TIMEOUT else Ending.CUT,
+            outcome.error_type,
+            outcome.payload,
+        )
+        self._cause_of_cut = self._cause_of_cut or cut
+        return False
 
     def _to_caller(self, call: Any) -> None:
         if self.caller_gone:
