@@ -24,18 +24,22 @@ def entered(concurrency: Concurrency, name: str, reserved: int | None = None) ->
 
 
 def test_functions_without_a_reservation_share_what_is_left_of_the_account():
-    concurrency = Concurrency(3, lambda: {"reserves": 1})
+    concurrency = Concurrency(3)
+    concurrency.reserve("reserves", 1)
     first = entered(concurrency, "one")
     entered(concurrency, "two")
     with pytest.raises(TooManyRequestsError) as caught:
         entered(concurrency, "three")
     assert caught.value.reason == "ConcurrentInvocationLimitExceeded"
-    entered(concurrency, "reserves", 1)
+    reserving = entered(concurrency, "reserves", 1)
     with pytest.raises(TooManyRequestsError) as caught:
         entered(concurrency, "reserves", 1)
     assert caught.value.reason == "ReservedFunctionConcurrentInvocationLimitExceeded"
     first.finish()
     entered(concurrency, "three")
+    reserving.finish()
+    concurrency.reserve("reserves", None)
+    entered(concurrency, "four")
 
 
 def test_none_runs_where_none_may():

@@ -49,43 +49,48 @@ class ClosedPaths:
         for name, source in internal.items():
             if name in is_open or not source.path:
                 continue
-            for reading in _below_any(readings(source.path), own_roots):
-                self._names[reading] = name
-                if getattr(source, "has_paths_below", False):
-                    self._below[reading + "/"] = name
+            for reading in readings(source.path):
+                for start in _starts(reading, own_roots):
+                    self._names[reading[start:]] = name
+                    if getattr(source, "has_paths_below", False):
+                        self._below[reading[start:] + "/"] = name
+        self._longest = max(map(len, self._names), default=0)
 
     def source_at(self, request: Request) -> str | None:
         """The name of the source whose path the request may be taken to ask for, or None."""
         roots = self._roots
         if request.root_path:
             roots = roots | readings(request.root_path)
-        for reading in _below_any(readings(request.path), roots):
-            name = self._name_at(reading)
-            if name is not None:
-                return name
+        for reading in readings(request.path):
+            for start in _starts(reading, roots):
+                name = self._name_at(reading, start)
+                if name is not None:
+                    return name
         return None
 
-    def _name_at(self, reading: str) -> str | None:
-        name = self._names.get(reading)
-        if name is None:
-            for below, source in self._below.items():
-                if reading.startswith(below):
-                    return source
-        return name
+    def _name_at(self, reading: str, start: int) -> str | None:
+        # What callers send may be long, and is not copied for each start.
+        if len(reading) - start <= self._longest:
+            name = self._names.get(reading[start:])
+            if name is not None:
+                return name
+        for below, source in self._below.items():
+            if reading.startswith(below, start):
+                return source
+        return None
 
 
-def _below_any(found: set[str], roots: set[str]) -> set[str]:
-    """Paths as they are, and without those of `roots` that they begin with, one or several."""
-    # Each only once: a sender may repeat a root as often as there is room for it in a path.
-    every, waiting = set(found), [*found]
+def _starts(reading: str, roots: Iterable[str]) -> set[int]:
+    """Where a path may begin for an app: as it is, and behind roots, one or several."""
+    starts, waiting = {0}, [0]
     while waiting:
-        reading = waiting.pop()
+        start = waiting.pop()
         for root in roots:
-            below = reading[len(root) :]
-            if below not in every and reading.startswith(root + "/"):
-                every.add(below)
-                waiting.append(below)
-    return every
+            behind = start + len(root)
+            if behind not in starts and reading.startswith(root + "/", start):
+                starts.add(behind)
+                waiting.append(behind)
+    return starts
 
 
 def readings(path: str) -> set[str]:

@@ -7,7 +7,6 @@ concurrency"; the Lambda API reference for the names of reasons.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
 
 from ..errors import PenstockError
 from .invocations import Invocation
@@ -34,22 +33,28 @@ class TooManyRequestsError(PenstockError):
 class Concurrency:
     """Counts what runs, from any thread.
 
-    `reservations` gives what functions, by name, have reserved; they share nothing with
-    others, which have the rest of `account` together.
+    What functions have reserved they share with no others; these have the rest of `account`
+    together.
     """
 
-    def __init__(
-        self,
-        account: int = ACCOUNT_CONCURRENCY,
-        reservations: Callable[[], Mapping[str, int]] = dict,
-    ) -> None:
+    def __init__(self, account: int = ACCOUNT_CONCURRENCY) -> None:
         self.account = account
-        self._reservations = reservations
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
+        self._reserved: dict[str, int] = {}
+        self._unreserved = account
         self._running: dict[str, set[Invocation]] = {}
         self._total = 0  # of all functions
         self._waiting = 0
+
+    def reserve(self, name: str, concurrency: int | None) -> None:
+        """From now on a function has reserved so much of the account's, or, with None, nothing."""
+        with self._lock:
+            if concurrency is None:
+                self._reserved.pop(name, None)
+            else:
+                self._reserved[name] = concurrency
+            self._unreserved = max(0, self.account - sum(self._reserved.values()))
 
     def enter(self, invocation: Invocation, reserved: int | None) -> None:
         """Count an invocation of a function that has this much reserved, until it is finished.
@@ -58,10 +63,10 @@ class Concurrency:
             TooManyRequestsError: there are as many as there may be.
         """
         name = invocation.function.name
-        limit, counts = self._limit(name, reserved)
         with self._lock:
+            limit = self._unreserved if reserved is None else reserved
             # Where all together are fewer, there is nothing to count.
-            if self._total >= limit and not self._has_place(limit, counts):
+            if self._total >= limit and not self._has_place(limit, name, reserved):
                 if reserved is None:
                     raise TooManyRequestsError(
                         f"the account has {limit} unreserved concurrency, and all is in use",
@@ -73,20 +78,6 @@ class Concurrency:
             self._running.setdefault(name, set()).add(invocation)
             self._total += 1
         invocation.when_finished(self.leave)
-
-    def _has_place(self, limit: int, counts: Callable[[str], bool]) -> bool:
-        """Whether there is a place among what `counts`, perhaps in a moment."""
-
-        def is_free() -> bool:
-            return self._count(counts) < limit
-
-        if not limit or is_free() or not self._is_finishing(counts):
-            return is_free()
-        self._waiting += 1
-        try:
-            return self._changed.wait_for(is_free, _FREE_GRACE)
-        finally:
-            self._waiting -= 1
 
     def leave(self, invocation: Invocation) -> None:
         """Count it no longer; harmless if it was not."""
@@ -102,23 +93,24 @@ class Concurrency:
             if self._waiting:
                 self._changed.notify_all()
 
-    def _limit(self, name: str, reserved: int | None) -> tuple[int, Callable[[str], bool]]:
-        """What is the most, and of which functions it is."""
-        if reserved is not None:
-            return reserved, lambda other: other == name
-        reservations = self._reservations()
-        return (
-            max(0, self.account - sum(reservations.values())),
-            lambda other: other not in reservations,
-        )
+    def _has_place(self, limit: int, name: str, reserved: int | None) -> bool:
+        """Whether there is a place among those that share it, perhaps in a moment."""
 
-    def _count(self, counts: Callable[[str], bool]) -> int:
-        return sum(len(running) for name, running in self._running.items() if counts(name))
+        def sharing() -> list[set[Invocation]]:
+            if reserved is not None:
+                return [self._running.get(name, set())]
+            return [each for other, each in self._running.items() if other not in self._reserved]
 
-    def _is_finishing(self, counts: Callable[[str], bool]) -> bool:
-        return any(
-            each.relay.outcome is not None
-            for name, running in self._running.items()
-            if counts(name)
-            for each in running
-        )
+        def is_free() -> bool:
+            return sum(map(len, sharing())) < limit
+
+        def is_one_finishing() -> bool:
+            return any(each.relay.outcome is not None for group in sharing() for each in group)
+
+        if not limit or is_free() or not is_one_finishing():
+            return is_free()
+        self._waiting += 1
+        try:
+            return self._changed.wait_for(is_free, _FREE_GRACE)
+        finally:
+            self._waiting -= 1

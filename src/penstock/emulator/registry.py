@@ -49,7 +49,7 @@ class Registry:
         draw: Callable[[], float] = random.random,
         account_concurrency: int = ACCOUNT_CONCURRENCY,
     ) -> None:
-        self._concurrency = Concurrency(account_concurrency, self._reservations)
+        self._concurrency = Concurrency(account_concurrency)
         self._draw = draw
         self._log = log
         self._deadlines = deadlines
@@ -60,16 +60,6 @@ class Registry:
         # Of deleted functions: what they work on goes on to its end.
         self._stopped = False
         self._deleted: list[Environments] = []
-
-    def _reservations(self) -> dict[str, int]:
-        """What functions have reserved of the account's concurrency."""
-        with self._lock:
-            return {
-                name: environments.function.reserved_concurrency
-                for name, versions in self._versions.items()
-                for environments in list(versions.values())[:1]
-                if environments.function.reserved_concurrency is not None
-            }
 
     @property
     def names(self) -> list[str]:
@@ -137,15 +127,15 @@ class Registry:
                 )
         if known is not None:
             known.replace(function)
+        self._concurrency.reserve(function.name, function.reserved_concurrency)
 
     def configure(self, name: str, version: str, reserved_concurrency: int | None) -> None:
         """Have this reserved concurrency from the next call on, in the same environments."""
         with self._lock:
             environments = self._versions.get(name, {}).get(version)
-            if environments is not None:
-                environments.function = dataclasses.replace(
-                    environments.function, reserved_concurrency=reserved_concurrency
-                )
+        if environments is not None:
+            environments.reserve(reserved_concurrency)
+            self._concurrency.reserve(name, reserved_concurrency)
 
     def put_alias(
         self,
@@ -177,6 +167,8 @@ class Registry:
                 self._urls = {key: url for key, url in self._urls.items() if url.function != name}
             else:
                 gone = [versions.pop(version)] if version in versions else []
+            if not self._versions.get(name):
+                self._concurrency.reserve(name, None)  # it is gone
             deleted = [each for each in self._deleted if each.has_work]
             self._deleted = [*deleted, *gone]
         for environments in gone:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Collection
+from dataclasses import replace
 
 from ..concurrency import Concurrency, TooManyRequestsError
 from ..deadlines import Deadlines
@@ -153,9 +154,15 @@ class Environments:
             self._waiting.append(invocation)
         self._serve_waiting()
 
+    def reserve(self, concurrency: int | None) -> None:
+        """Have this reserved concurrency from the next call on, in the same environments."""
+        with self._lock:
+            self.function = replace(self.function, reserved_concurrency=concurrency)
+
     def replace(self, function: Function) -> None:
         """Have other code or configuration from the next call on."""
-        self.function = function
+        with self._lock:
+            self.function = function
         self.recycle()
         if function.snap_start:
             self.prepare()
