@@ -36,7 +36,7 @@ def test_an_emulator_that_is_gone_before_it_hears_of_the_process_leaves_none():
         os.close(report)
         output, _ = started.communicate(timeout=PATIENCE)
     assert started.returncode == -signal.SIGKILL
-    assert all(not is_running(int(pid)) for pid in output.split())
+    wait_for(lambda: not any(is_running(int(pid)) for pid in output.split()), "their end")
 
 
 def test_what_has_the_mark_is_killed_however_it_was_started():

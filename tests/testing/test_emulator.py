@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import textwrap
@@ -318,6 +319,16 @@ def test_several_serve_at_once(folder):
         assert one.invoke().json() != two.invoke().json()
 
 
+def is_refused(url):
+    try:
+        socket.create_connection(("127.0.0.1", httpx.URL(url).port)).close()
+    except ConnectionRefusedError:
+        return True
+    except ConnectionResetError:
+        pass
+    return False
+
+
 def test_the_processes_end_with_the_block(folder):
     with testing.emulator("app.py:process", folder=folder) as function:
         pid = function.invoke().json()
@@ -325,6 +336,7 @@ def test_the_processes_end_with_the_block(folder):
         assert is_running(pid)
 
     wait_for(lambda: not is_running(pid), "the end of the environment")
+    wait_for(lambda: is_refused(function.endpoint_url), "the end of the last thread that listens")
     with pytest.raises(testing.InvokeError, match="nothing listens at http://127"):
         function.invoke()
 
