@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import threading
 from pathlib import Path
 
@@ -243,3 +244,12 @@ def test_from_many_threads_each_change_is_whole(start, tmp_path):
     aws.emulator.stop()
     again = start(state=tmp_path / "state")
     assert len(again.client.list_tags(Resource=arn)["Tags"]) == 30
+
+
+def test_whoever_asks_for_code_that_nobody_has_makes_nothing(start, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    aws = start()
+    assert httpx.get(f"{aws.emulator.url}/_penstock/code/{'ab' * 32}.zip").status_code == 404
+    assert list(tmp_path.iterdir()) == []
+    aws.create()
+    assert len(list(tmp_path.glob("penstock-lambda-*"))) == 1

@@ -219,7 +219,7 @@ class LambdaApi:
             if exchange.method not in ("GET", "HEAD") or (dot, ending) != (".", "zip"):
                 raise ValueError(name)
             data = self._plane.code(bytes.fromhex(stem))
-        except (ValueError, OSError):
+        except (ValueError, OSError, EmulatorError):
             exchange.respond(404, [("Content-Type", "text/plain")], b"There is nothing here.\n")
             return
         exchange.respond(200, [("Content-Type", "application/zip")], data)

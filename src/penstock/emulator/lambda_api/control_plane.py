@@ -245,12 +245,14 @@ class ControlPlane:
         return Policy(tuple(Permission(**each) for each in record.policies.get(qualifier, ())))
 
     def code(self, sha256: bytes) -> bytes:
-        """The zip file with this hash.
+        """The zip file with this hash. Not to be called with the lock, for it may take long.
 
         Raises:
-            OSError: there is none.
+            OSError, EmulatorError: there is none.
         """
-        return self.store.zip_path(b64encode(sha256).decode()).read_bytes()
+        with self.lock:
+            path = self.store.zip_path(b64encode(sha256).decode())
+        return path.read_bytes()
 
     def hold(self, function: Function) -> None:
         """Have a record of a function that is served from its source."""
