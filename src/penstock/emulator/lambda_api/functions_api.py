@@ -5,7 +5,6 @@ from __future__ import annotations
 import binascii
 import json
 import os
-import sys
 from base64 import b64decode
 from typing import Any
 
@@ -13,7 +12,7 @@ from ...errors import EmulatorError
 from ..functions import LATEST
 from . import zip_files
 from .control_plane import ControlPlane, new_configuration
-from .errors import conflict, invalid, not_emulated, not_found, outdated
+from .errors import check_revision, conflict, invalid, not_emulated, not_found
 from .paging import page
 from .records import FunctionRecord, Json, new_revision
 from .runtimes import check_runtime
@@ -153,7 +152,7 @@ def _to_update(plane: ControlPlane, request: Json) -> FunctionRecord:
     name = plane.read(request).name
     record = plane.get(name)
     plane.refuse_held(name)
-    _check_revision(record, request)
+    check_revision(request.get("RevisionId"), record.latest["RevisionId"], "GetFunction/GetAlias")
     return record
 
 
@@ -371,12 +370,6 @@ def _check_sizes(plane: ControlPlane, configuration: Json) -> None:
     plane.store.root(configuration["CodeSha256"], layers)
 
 
-def _check_revision(record: FunctionRecord, request: Json) -> None:
-    given = request.get("RevisionId")
-    if given is not None and given != record.latest["RevisionId"]:
-        raise outdated("GetFunction/GetAlias")
-
-
 def _refuse_not_emulated(request: Json) -> None:
     for key in _NOT_EMULATED:
         value: Any = request.get(key)
@@ -386,4 +379,4 @@ def _refuse_not_emulated(request: Json) -> None:
 
 def _architecture() -> str:
     machine = os.uname().machine
-    return "arm64" if machine in ("arm64", "aarch64") and sys.platform else "x86_64"
+    return "arm64" if machine in ("arm64", "aarch64") else "x86_64"

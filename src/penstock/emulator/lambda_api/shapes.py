@@ -196,7 +196,25 @@ REQUESTS: Final[dict[str, Structure]] = {
     "GetFunctionUrlConfig": _of_url(),
     "DeleteFunctionUrlConfig": _of_url(),
     "ListFunctionUrlConfigs": _of(_URL_NAME, _SMALL_PAGE),
-    "AddPermission": _of_qualified({"RevisionId": Text()}),
+    "AddPermission": _of_qualified(
+        {
+            "StatementId": Text(r"([a-zA-Z0-9-_]+)", 1, 100),
+            "Action": Text(r"(lambda:[*]|lambda:[a-zA-Z]+|[*])", 0, 10000),
+            "Principal": Text(r"[^\s]+", 0, 2048),
+            "SourceArn": Text(
+                rf"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:({_REGION})?:(\d{{12}})?:(.*)", 0, 10000
+            ),
+            "SourceAccount": Text(r"\d{12}", 0, 12),
+            "PrincipalOrgID": Text(r"o-[a-z0-9]{10,32}", 12, 34),
+            "FunctionUrlAuthType": _AUTH_TYPE,
+            "InvokedViaFunctionUrl": Flag(),
+            "EventSourceToken": Text(r"[a-zA-Z0-9._\-]+", 0, 256),
+            "RevisionId": Text(),
+        },
+        "StatementId",
+        "Action",
+        "Principal",
+    ),
     "GetPolicy": _of_qualified(),
     "RemovePermission": _of_qualified(
         {"StatementId": Text(r"([a-zA-Z0-9-_.]+)", 1, 100), "RevisionId": Text()}
