@@ -110,6 +110,22 @@ def test_over_a_damaged_record_nothing_is_made(start, tmp_path):
     assert path.read_text() == "{"
 
 
+def test_code_for_a_layer_that_cannot_be_read_is_an_error_that_names_it(start, tmp_path):
+    first = start(state=tmp_path)
+    content = {"ZipFile": zipped()}
+    arn = first.client.publish_layer_version(LayerName="lib", Content=content)["LayerVersionArn"]
+    first.create(Layers=[arn])
+    first.emulator.stop()
+    (tmp_path / "layers/lib/record.json").write_text("{")
+    second = start(state=tmp_path)
+    update = {"FunctionName": "app", "ZipFile": zipped()}
+    assert second.refused("update_function_code", **update) == (
+        500,
+        "ServiceException",
+        f"there is no layer {arn}",
+    )
+
+
 @pytest.mark.parametrize(
     "odd",
     [

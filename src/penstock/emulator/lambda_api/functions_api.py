@@ -89,7 +89,8 @@ def create_function(plane: ControlPlane, request: Json) -> Json:
     _configure(plane, configuration, request)
     configuration |= _code(plane, request["Code"])
     record = FunctionRecord(name, {LATEST: configuration}, tags=dict(request.get("Tags") or {}))
-    _check_sizes(plane, configuration)
+    # Unpacked now, so that what is too large or damaged is refused.
+    plane.root_of(configuration)
     created = updating_view(plane, record, LATEST, is_new=True)
     plane.deploy(record)
     record.latest["RevisionId"] = new_revision()
@@ -171,7 +172,7 @@ def update_function_code(plane: ControlPlane, request: Json) -> Json:
         changed.latest.update(code)
         if request.get("Architectures"):
             changed.latest["Architectures"] = request["Architectures"]
-        _check_sizes(plane, changed.latest)
+        plane.root_of(changed.latest)
         updated = _updated(plane, changed, publishes=bool(request.get("Publish")))
     plane.sweep()
     return updated
@@ -184,7 +185,7 @@ def update_function_configuration(plane: ControlPlane, request: Json) -> Json:
         check_runtime(request["Runtime"])
     with plane.change(record) as changed:
         _configure(plane, changed.latest, request)
-        _check_sizes(plane, changed.latest)
+        plane.root_of(changed.latest)
         updated = _updated(plane, changed)
     plane.sweep()
     return updated
@@ -359,15 +360,6 @@ def _zip_data(encoded: str) -> bytes:
         return b64decode(encoded, validate=True)
     except (binascii.Error, ValueError) as exc:
         raise invalid(f"ZipFile is no base64: {exc}") from exc
-
-
-def _check_sizes(plane: ControlPlane, configuration: Json) -> None:
-    """Unpack now, so that what is too large or damaged is refused."""
-    layers = []
-    for each in configuration.get("Layers", ()):
-        *_, name, number = each["Arn"].split(":")
-        layers.append(plane.store.layers[name].versions[number]["CodeSha256"])
-    plane.store.root(configuration["CodeSha256"], layers)
 
 
 def _refuse_not_emulated(request: Json) -> None:
