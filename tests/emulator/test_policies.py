@@ -185,7 +185,12 @@ def test_a_principal_that_is_nobody_is_refused(principal: str) -> None:
 
 
 def allows_url(policy, auth_type):
-    return not policies.missing_for_url(policy, auth_type, "app")
+    return not policies.missing_for_url(policy, auth_type)
+
+
+def commands(policy, *function):
+    missing = policies.missing_for_url(policy, "NONE")
+    return policies.commands_for_url(policy, missing, *function)
 
 
 def test_a_none_url_needs_both_permissions() -> None:
@@ -197,7 +202,6 @@ def test_a_none_url_needs_both_permissions() -> None:
 
 def test_an_iam_url_needs_none() -> None:
     assert allows_url(Policy(), "AWS_IAM")
-    assert policies.missing_for_url(Policy(), "AWS_IAM", "app") == ()
 
 
 def test_wider_permissions_do_as_well() -> None:
@@ -222,7 +226,7 @@ def test_a_permission_for_some_is_none_for_everybody(narrower: dict[str, str]) -
 
 
 def test_what_a_url_lacks_comes_as_commands() -> None:
-    url, invoke = policies.missing_for_url(Policy(), "NONE", "app")
+    url, invoke = commands(Policy(), "app")
     assert url == (
         "aws lambda add-permission --function-name app --statement-id "
         "FunctionURLAllowPublicAccess --action lambda:InvokeFunctionUrl --principal '*' "
@@ -233,14 +237,14 @@ def test_what_a_url_lacks_comes_as_commands() -> None:
         "FunctionURLAllowInvokeAction --action lambda:InvokeFunction --principal '*' "
         "--invoked-via-function-url"
     )
-    assert policies.missing_for_url(policy(BOTH[0]), "NONE", "app") == (invoke,)
-    assert policies.missing_for_url(policy(*BOTH), "NONE", "app") == ()
+    assert commands(policy(BOTH[0]), "app") == [invoke]
+    assert commands(policy(*BOTH), "app") == []
 
 
 def test_the_commands_do_not_collide_with_what_is_there() -> None:
     narrow = {**BOTH[0], "SourceAccount": "123456789012"}
     there = Policy().added(permission("FunctionURLAllowPublicAccess", **narrow), ARN)
-    command = policies.missing_for_url(there, "NONE", "app", "live")[0]
+    command = commands(there, "app", "live")[0]
     words = shlex.split(command)
     assert words[words.index("--statement-id") + 1] == "FunctionURLAllowPublicAccess2"
     assert words[words.index("--qualifier") + 1] == "live"

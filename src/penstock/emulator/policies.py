@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
 from .lambda_api.errors import ApiError, conflict, invalid, not_found
@@ -166,24 +166,38 @@ def permission_from_request(request: Mapping[str, object]) -> Permission:
     return permission
 
 
-def missing_for_url(
-    policy: Policy, auth_type: str, function: str, qualifier: str | None = None
-) -> tuple[str, ...]:
-    """The commands that add what the URL's policy lacks, ready for a shell; maybe none.
+def missing_for_url(policy: Policy, auth_type: str) -> tuple[str, ...]:
+    """The actions that a URL's policy does not let everybody take, and has to; maybe none.
 
     `policy` is that of what the URL belongs to: of the function, or of the alias. A URL of
     type NONE needs both permissions. One of type AWS_IAM needs none: callers of its own
-    account are let in by their own policies, and others there are not here. The commands use
-    the statement ids that the Lambda console gives to these two.
+    account are let in by their own policies, and others there are not here.
     """
     if auth_type != "NONE":
         return ()
+    return tuple(
+        action
+        for action in _URL_STATEMENTS
+        if not any(
+            each.allows_anybody(action) and each.function_url_auth_type in (None, "NONE")
+            for each in policy.permissions
+        )
+    )
+
+
+def commands_for_url(
+    policy: Policy, missing: Iterable[str], function: str, qualifier: str | None = None
+) -> list[str]:
+    """The commands that add to `policy` what is `missing` for the URL, ready for a shell.
+
+    They use the statement ids that the Lambda console gives to these permissions.
+    """
     taken = {each.statement_id for each in policy.permissions}
     start = f"aws lambda add-permission --function-name {function}"
     if qualifier is not None:
         start += f" --qualifier {qualifier}"
     commands = []
-    for action in _missing(policy):
+    for action in missing:
         sid, condition = _URL_STATEMENTS[action]
         sid = next(
             each for each in (sid, *(f"{sid}{n}" for n in range(2, 100))) if each not in taken
@@ -191,7 +205,7 @@ def missing_for_url(
         commands.append(
             f"{start} --statement-id {sid} --action {action} --principal '*' {condition}"
         )
-    return tuple(commands)
+    return commands
 
 
 # The statement id and the condition of each permission that a NONE URL needs.
@@ -199,18 +213,6 @@ _URL_STATEMENTS = {
     INVOKE_URL: ("FunctionURLAllowPublicAccess", "--function-url-auth-type NONE"),
     INVOKE: ("FunctionURLAllowInvokeAction", "--invoked-via-function-url"),
 }
-
-
-def _missing(policy: Policy) -> list[str]:
-    """Which of the two actions not everybody may take."""
-    return [
-        action
-        for action in _URL_STATEMENTS
-        if not any(
-            each.allows_anybody(action) and each.function_url_auth_type in (None, "NONE")
-            for each in policy.permissions
-        )
-    ]
 
 
 def _principal(principal: str, resource: str) -> object:
