@@ -161,7 +161,26 @@ def test_a_head_may_come_byte_by_byte(listen):
 def test_a_head_that_is_too_large_says_so(listen):
     client = listen(echo)
     client.send(b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 70_000)
-    assert client.read_all().startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+    answer = client.read_all()
+    assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+    assert b"the head of the request has " in answer
+    assert answer.endswith(b" bytes or more; at most 65536 are taken\n")
+
+
+@pytest.mark.parametrize("separator", [b": ", b":"], ids=["plain", "unusual"])
+@pytest.mark.parametrize("pieces", [1, 9])
+def test_a_head_has_its_limit_to_the_byte(listen, separator, pieces):
+    start, end = b"GET /a HTTP/1.1\r\nHost: x\r\nX" + separator, b"\r\n\r\n"
+    for size in (65_536, 65_537):
+        client = listen(echo)
+        head = start + b"x" * (size - len(start) - len(end)) + end
+        step = -(-len(head) // pieces)
+        for at in range(0, len(head), step):
+            client.send(head[at : at + step])
+        if size == 65_536:
+            assert b"X-Target: /a?" in client.read_until(b"\r\n\r\n")
+        else:
+            assert client.read_all().startswith(b"HTTP/1.1 431 ")
 
 
 def test_another_version_of_http_is_not_spoken(listen):

@@ -200,6 +200,18 @@ def test_the_welcome_says_what_makes_calls_differ(dev):
     assert "In effect: --strict, --fault 429, --no-quirk dry-run-runs\n" in running.text
 
 
+def test_the_welcome_says_what_makes_calls_fail(dev):
+    running = dev(
+        "def handler(event, context): return 1",
+        *("--account-concurrency", "5", "--reserved-concurrency", "0", "--bandwidth", "aws"),
+        *("--enforce-permissions", "--enforce-memory", "--freeze"),
+    )
+    assert (
+        "In effect: --freeze, --enforce-memory, --enforce-permissions, --bandwidth aws, "
+        "--reserved-concurrency 0, --account-concurrency 5\n"
+    ) in running.text
+
+
 def test_variables_name_and_mode_from_the_command_line(dev):
     running = dev(
         "def handler(event, context):\n"

@@ -205,11 +205,15 @@ def local_function(
         environment=environment or {},
         timeout=timeout,
         max_environments=max_environments,
-        region=os.environ.get("AWS_REGION")
-        or os.environ.get("AWS_DEFAULT_REGION")
-        or REGION_DEFAULT,
+        region=region_here(),
         execution_env=execution_env,
     )
+
+
+def region_here() -> str:
+    """The AWS region that the variables of this process name."""
+    given = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    return given or REGION_DEFAULT
 
 
 def name_like(text: str) -> str:
