@@ -24,7 +24,7 @@ def test_an_emulator_that_is_gone_before_it_hears_of_the_process_leaves_none():
     theirs, report = os.pipe()
     os.close(ours)
     os.close(theirs)
-    command = [sys.executable, "-I", "-S", guardian.__file__, str(control), str(report), *LONER]
+    command = [sys.executable, "-I", "-S", guardian.__file__, str(control), str(report), "", *LONER]
     with subprocess.Popen(
         command,
         pass_fds=(control, report),
@@ -80,3 +80,16 @@ def test_a_guardian_that_is_killed_takes_what_it_has_guarded_along(serve):
     wait_for(lambda: not any(map(is_running, pids)), "the end of them all")
     again = httpx.get(function.url, timeout=PATIENCE).json()
     assert not {*again} & {*pids}
+
+
+def test_a_folder_that_the_function_s_own_variables_name_stays(serve, tmp_path):
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    function = serve(
+        "def handler(event, context): return os.getppid()",
+        environment={"TMPDIR": str(kept), "PENSTOCK_TEMPORARY": str(kept)},
+    )
+    guardian_pid = httpx.get(function.url, timeout=PATIENCE).json()
+    function.emulator.stop()
+    wait_for(lambda: not is_running(guardian_pid), "the end of the guardian")
+    assert kept.is_dir()

@@ -28,29 +28,29 @@ class Accounting:
     def __init__(self, function: Function, say: Callable[[str], None]) -> None:
         self._function = function
         self._say = say
-        self._folder: str | None = None
+        #: The folder for temporary files, once it is made; None if the function has its own.
+        self.folder: str | None = None
         self._told: set[str] = set()
         self._children_mb = 0
         self._next_look = 0.0
         self._is_over = False
 
     def variables(self) -> dict[str, str]:
-        """Makes the folder, and gives what tells the processes of it.
+        """Make the folder, and give what tells the processes of it.
 
         Raises:
             OSError: it cannot be made.
         """
         if "TMPDIR" in self._function.environment:
             return {}
-        self._folder = tempfile.mkdtemp(prefix="penstock-tmp-")
-        # The second is for the guardian, which deletes it if the emulator is killed.
-        return {"TMPDIR": self._folder, "PENSTOCK_TEMPORARY": self._folder}
+        self.folder = tempfile.mkdtemp(prefix="penstock-tmp-")
+        return {"TMPDIR": self.folder}
 
     def remove(self) -> None:
         """Delete the folder."""
         self._is_over = True
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def memory_used(self, pid: int | None, peak: int | None) -> int | None:
         """The most that a process and its children have used, in MB; `peak` is the process's.
@@ -107,10 +107,10 @@ class Accounting:
 
     def temporary_files_mb(self) -> int:
         """What is in the folder, in MB."""
-        if self._folder is None:
+        if self.folder is None:
             return 0
         size = 0
-        folders = [self._folder]
+        folders = [self.folder]
         while folders:
             try:
                 entries = list(os.scandir(folders.pop()))

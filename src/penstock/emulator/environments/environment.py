@@ -122,6 +122,7 @@ class Environment:
                 self._programs,
                 self._start_command(),
                 variables,
+                self._accounting.folder,
                 self._log,
                 on_exit=self._process_ended,
                 on_extension_exit=self._extension_ended,
