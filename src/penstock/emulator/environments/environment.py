@@ -127,8 +127,7 @@ class Environment:
                 on_exit=self._process_ended,
                 on_extension_exit=self._extension_ended,
             )
-            if self.function.enforces_memory:
-                self._accounting.watch(self._deadlines, lambda: self.pid, self._memory_used_up)
+            self._accounting.watch(lambda: self.pid, self._memory_used_up)
         except BaseException:
             self._start.end()
             self._server.stop()
