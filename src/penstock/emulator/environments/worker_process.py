@@ -61,7 +61,12 @@ class WorkerProcess:
         self._token = secrets.token_hex(16)
         guardian = [sys.executable, "-I", "-S", str(_GUARDIAN)]
         control, self._control = os.pipe()
-        reported, report = os.pipe()
+        try:
+            reported, report = os.pipe()
+        except OSError:
+            os.close(control)
+            os.close(self._control)
+            raise
         try:
             self._process = subprocess.Popen(
                 [*guardian, str(control), str(report), temporary or "", *command],
