@@ -66,7 +66,9 @@ def _delete(folder: str) -> None:
         for name in files:
             _quietly(os.unlink, os.path.join(path, name))
         for name in folders:
-            _quietly(os.rmdir, os.path.join(path, name))
+            inner = os.path.join(path, name)
+            # `walk` counts links to folders among them.
+            _quietly(os.unlink if os.path.islink(inner) else os.rmdir, inner)
         _quietly(os.rmdir, path)
 
 
