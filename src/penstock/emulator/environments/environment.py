@@ -87,7 +87,7 @@ class Environment:
         self._has_ended = False
         self._runtime_asked = False
         self._shutdown_reason: str | None = None
-        self._programs = external_extensions(function.extensions_folder)
+        self._programs = external_extensions(function.extensions_folder, self._log.line)
         self._extensions = Extensions([path.name for path in self._programs])
         self._processes = Processes(self._extensions)
         self._freezer = Freezer(self._work, self._processes)
