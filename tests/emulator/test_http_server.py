@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from penstock.emulator.http.http_server import ClientGoneError, Exchange, HttpServer
-from tests.tools import RawClient, wait_for
+from penstock.errors import RemoteProtocolError
+from tests.tools import PATIENCE, RawClient, wait_for
 
 
 @pytest.fixture
@@ -94,6 +95,24 @@ def test_an_aborted_answer_to_http_1_0_is_reset(listen):
     client.send(b"GET / HTTP/1.0\r\n\r\n")
     client.read_until(b"one")
     may_abort.set()
+    with pytest.raises(ConnectionResetError):
+        client.read_all()
+
+
+@pytest.mark.parametrize("error", [LookupError, RemoteProtocolError])
+def test_an_answer_that_fails_in_its_middle_does_not_look_whole_to_http_1_0(listen, error):
+    may_fail = threading.Event()
+
+    def fail(exchange: Exchange) -> None:
+        exchange.begin(200, [])
+        exchange.send(b"one")
+        may_fail.wait(10)
+        raise error("no more")
+
+    client = listen(fail)
+    client.send(b"GET / HTTP/1.0\r\n\r\n")
+    client.read_until(b"one")
+    may_fail.set()
     with pytest.raises(ConnectionResetError):
         client.read_all()
 
@@ -258,3 +277,19 @@ def test_stopping_closes_connections_and_frees_the_port():
 
     wait_for(can_listen, "the port to be free")
     again[0].stop()
+
+
+def test_a_connection_for_which_there_is_no_thread_is_closed_and_forgotten():
+    server = HttpServer(echo)
+    # More than there are addresses for.
+    before = threading.stack_size(1 << 50)
+    try:
+        with RawClient(server.port) as client:
+            assert client.read_all() == b""
+    finally:
+        threading.stack_size(before)
+    assert server.wait_until_unused(PATIENCE)
+    with RawClient(server.port) as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert client.read_until(b"\r\n").startswith(b"HTTP/1.1 200")
+    server.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -204,3 +205,26 @@ def test_what_uses_too_much_memory_is_killed_if_it_is_to_be(serve):
     assert error["errorType"] == "Runtime.ExitError"
     assert "signal: killed" in error["errorMessage"]
     assert "MB of memory and has 128: killed" in function.log
+
+
+@linux
+def test_one_thread_that_has_nothing_else_to_do_looks_at_the_memory_of_all(serve):
+    function = serve(
+        """
+        def handler(event, context):
+            data = b"x" * 300_000_000
+            time.sleep(60)
+        """,
+        enforces_memory=True,
+    )
+    told_by = []
+
+    def listen(event):
+        if event.type == "penstock.log" and event.record.endswith(": killed"):
+            told_by.append(threading.current_thread().name)
+
+    function.emulator.subscribe(listen)
+    with ThreadPoolExecutor(2) as pool:
+        answers = pool.map(lambda _: httpx.get(function.url, timeout=30).json(), range(2))
+        assert [answer["errorType"] for answer in answers] == ["Runtime.ExitError"] * 2
+    assert told_by == ["memory", "memory"]

@@ -150,6 +150,22 @@ def test_the_log_can_be_forgotten(folder):
         assert function.log == ""
 
 
+def test_the_events_can_be_forgotten(folder):
+    with testing.emulator("app.py:echo", folder=folder) as function:
+        function.invoke()
+        wait_for(lambda: reports(function), "the end of the invocation's events")
+
+        function.clear_events()
+
+        assert function.events == []
+
+
+def test_events_are_told_from_the_very_start_on(folder):
+    with testing.emulator("app.py:echo", folder=folder, snap_start=True) as function:
+        wait_for(lambda: function.events, "an event")
+        assert function.events[0]["type"] == "platform.initStart"
+
+
 def test_the_options_are_those_of_penstock_dev(folder):
     with testing.emulator(
         "app.py:variables",

@@ -201,6 +201,7 @@ def test_environments_are_kept_for_a_wider_scope(project):
         @pytest.mark.parametrize("time", [1, 2])
         def test_process(lambda_function, time):
             assert "hello" not in lambda_function.log
+            assert not [e for e in lambda_function.events if e["type"] == "platform.initStart"]
             seen.append(lambda_function.invoke().json())
 
         @pytest.mark.penstock(timeout=5)
