@@ -18,6 +18,7 @@ from penstock import adapt
 from penstock.errors import AppError
 from penstock.event_sources.sqs import Sqs
 from penstock.testing import run
+from penstock.testing.event_samples import EVENTS
 from tests.bridge.apps import KINDS, asgi, event, wsgi
 
 
@@ -273,6 +274,7 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from penstock import adapt
 from penstock.testing import run
+from penstock.testing.event_samples import EVENTS
 from tests.bridge.apps import event
 
 answer = csrf_exempt(lambda request: HttpResponse("reached"))
@@ -316,3 +318,17 @@ def test_what_raises_when_it_is_looked_at_is_let_be():
             await asgi()(scope, receive, send)
 
     assert run(adapt(Proxy(), interface="asgi"), event()).text == "onetwo"
+
+
+def test_what_is_mounted_at_a_closed_path_can_ask_who_has_called():
+    """As the page on web apps has it."""
+
+    def worker(environ, start_response):
+        is_event = environ.get("aws.source") == "sqs"
+        return wsgi("200 OK" if is_event else "404 Not Found", body=[])(environ, start_response)
+
+    handler = adapt(DispatcherMiddleware(Flask("site"), {"/sqs": worker}))
+
+    assert handler(EVENTS["sqs"][0], None) == {"batchItemFailures": []}
+    for path in ("/sqs", "/sqs/x", "/sqs/x/y"):
+        assert run(handler, event("POST", path)).prelude.status_code == 404
