@@ -65,7 +65,7 @@ ARROWS = {
 LAZY_ARROWS = {
     "bridge": {"buffered", "event_loop"},
     "handler": {"buffered", "deadline", "event_loop", "joining", "runtime.takeover"},
-    "testing": {"emulator"},
+    "testing": {"emulator", "bridge.options"},
 }
 
 # What never runs in Lambda and may have dependencies.

@@ -53,6 +53,18 @@ def test_who_ends_because_there_is_no_client_any_more_does_not_say_that_it_is_wh
     assert hurried(app)(event(), Hurried())["statusCode"] == 504
 
 
+def test_nor_is_it_said_to_be_shorter_than_the_app_has_promised():
+    async def app(scope, receive, send):
+        await receive()
+        length = [(b"content-length", b"30")]
+        await send({"type": "http.response.start", "status": 200, "headers": length})
+        assert await receive() == {"type": "http.disconnect"}
+        await send({"type": "http.response.body", "body": b"one"})
+
+    with pytest.raises(DeadlineApproaching):
+        run(hurried(app), event(), Hurried())
+
+
 def test_the_commonest_loop_of_fastapi_does_not_look_whole():
     fastapi = FastAPI()
 

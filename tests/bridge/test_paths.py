@@ -18,6 +18,7 @@ from penstock import adapt
 from penstock.errors import AppError
 from penstock.event_sources.sqs import Sqs
 from penstock.testing import run
+from penstock.testing.event_samples import EVENTS
 from tests.bridge.apps import KINDS, asgi, event, wsgi
 
 
@@ -273,6 +274,7 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from penstock import adapt
 from penstock.testing import run
+from penstock.testing.event_samples import EVENTS
 from tests.bridge.apps import event
 
 answer = csrf_exempt(lambda request: HttpResponse("reached"))
@@ -323,3 +325,17 @@ def test_a_root_can_be_repeated_as_often_as_a_path_has_room_for(ending):
     path = "/api" * 20_000 + ending
     answer = run(adapt(asgi(), base_path="/api"), event(path=path))
     assert answer.prelude.status_code == (404 if ending == "/sqs" else 200)
+
+
+def test_what_is_mounted_at_a_closed_path_can_ask_who_has_called():
+    """As the page on web apps has it."""
+
+    def worker(environ, start_response):
+        is_event = environ.get("aws.source") == "sqs"
+        return wsgi("200 OK" if is_event else "404 Not Found", body=[])(environ, start_response)
+
+    handler = adapt(DispatcherMiddleware(Flask("site"), {"/sqs": worker}))
+
+    assert handler(EVENTS["sqs"][0], None) == {"batchItemFailures": []}
+    for path in ("/sqs", "/sqs/x", "/sqs/x/y"):
+        assert run(handler, event("POST", path)).prelude.status_code == 404

@@ -149,6 +149,49 @@ LATTICE = {
     "isBase64Encoded": False,
 }
 
+LATTICE_V1 = {
+    "raw_path": "/rooms/red%20room?a=1&a=2",
+    "method": "POST",
+    "headers": {"x-forwarded-for": "192.0.2.10", "cookie": "sid=1; theme=dark"},
+    "query_string_parameters": {"a": "2"},
+    "body": BODY,
+    "is_base64_encoded": False,
+}
+
+LAMBDA_EDGE = {
+    "Records": [
+        {
+            "cf": {
+                "config": {
+                    "distributionDomainName": "d111111abcdef8.cloudfront.net",
+                    "distributionId": "EDFDVBD6EXAMPLE",
+                    "eventType": "viewer-request",
+                    "requestId": "4TyzHTaYWb1GX1qTfsHhEqV6HUDd_BzoBZnwfnvQc",
+                },
+                "request": {
+                    "clientIp": "203.0.113.178",
+                    "method": "POST",
+                    "uri": "/rooms/red%20room",
+                    "querystring": "a=1&a=2",
+                    "headers": {
+                        "host": [{"key": "Host", "value": "d111111abcdef8.cloudfront.net"}],
+                        "cookie": [
+                            {"key": "Cookie", "value": "sid=1"},
+                            {"key": "Cookie", "value": "theme=dark"},
+                        ],
+                    },
+                    "body": {
+                        "inputTruncated": False,
+                        "action": "read-only",
+                        "encoding": "text",
+                        "data": BODY,
+                    },
+                },
+            }
+        }
+    ]
+}
+
 # By the name of the source that they are of; nobody's are under other names.
 EVENTS = {
     "function_url": FUNCTION_URL,
@@ -158,6 +201,8 @@ EVENTS = {
     "load_balancer": LOAD_BALANCER,
     "load_balancer, with lists": LOAD_BALANCER_WITH_LISTS,
     "vpc_lattice": LATTICE,
+    "vpc_lattice_v1": LATTICE_V1,
+    "lambda_edge": LAMBDA_EDGE,
     "an HTTP API's authorizer, 2.0": {
         **{key: value for key, value in HTTP_API.items() if key not in ("body", "isBase64Encoded")},
         "type": "REQUEST",

@@ -62,6 +62,21 @@ def test_a_fallback_takes_what_nobody_else_knows_and_nothing_else(event):
         assert {source_of(event, sources).name for event in events} == {name}
 
 
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_task_merged_with_an_event_of_another_source_is_a_task(name):
+    (context,) = [event["Context"] for event in SAMPLES["step_functions"] if "Context" in event]
+    for event in SAMPLES[name]:
+        for merged in ({**event, **context}, {**event, "Context": context}):
+            assert source_of(merged, [*all_sources(), Direct("/invoke")]).name == "step_functions"
+
+
+def test_other_sources_that_take_one_event_are_an_error():
+    event = {**SAMPLES["sqs"][0], **SAMPLES["eventbridge"][0]}
+
+    with pytest.raises(EventError, match="take this event for theirs: sqs, eventbridge"):
+        source_of(event, all_sources())
+
+
 def test_two_fallbacks_are_one_too_many():
     with pytest.raises(EventError, match="several sources take this event for theirs"):
         source_of({}, [Direct("/a"), Direct("/b")])

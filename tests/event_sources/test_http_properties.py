@@ -24,7 +24,9 @@ from .http_events import (
     FUNCTION_URL,
     HTTP_API,
     HTTP_API_V1,
+    LAMBDA_EDGE,
     LATTICE,
+    LATTICE_V1,
     LOAD_BALANCER,
     LOAD_BALANCER_WITH_LISTS,
     REST_API,
@@ -39,6 +41,8 @@ EVENTS = {
     "load_balancer": LOAD_BALANCER,
     "load_balancer, with lists": LOAD_BALANCER_WITH_LISTS,
     "vpc_lattice": LATTICE,
+    "vpc_lattice_v1": LATTICE_V1,
+    "lambda_edge": LAMBDA_EDGE,
 }
 SOURCES = all_sources()
 
@@ -222,6 +226,25 @@ def lattice_v1_event(request):
     }
 
 
+def lambda_edge_event(request):
+    event = copy.deepcopy(LAMBDA_EDGE)
+    event["Records"][0]["cf"]["request"] |= {
+        "method": request.method,
+        "uri": request.path,
+        "querystring": request.query,
+        "headers": in_lists(
+            (name.lower(), {"key": name, "value": value}) for name, value in request.headers
+        ),
+        "body": {
+            "inputTruncated": False,
+            "action": "read-only",
+            "encoding": "base64",
+            "data": b64encode(request.body).decode(),
+        },
+    }
+    return event
+
+
 MADE_BY = {
     "function_url": function_url_event,
     "http_api": http_api_event,
@@ -231,6 +254,7 @@ MADE_BY = {
     "load_balancer, with lists": load_balancer_event_with_lists,
     "vpc_lattice": lattice_event,
     "vpc_lattice_v1": lattice_v1_event,
+    "lambda_edge": lambda_edge_event,
 }
 
 
@@ -302,6 +326,13 @@ def sent_response(name, result):
     if name == "function_url":
         response = response_from_result(json.dumps(result).encode())
         return response.status, response.headers, response.body
+    if name == "lambda_edge":
+        fields = [
+            (field["key"], field["value"]) for each in result["headers"].values() for field in each
+        ]
+        body = result.get("body", "").encode()
+        is_base64 = result.get("bodyEncoding") == "base64"
+        return int(result["status"]), fields, b64decode(body) if is_base64 else body
     fields = sent_fields(result)
     if "multiValueHeaders" not in result:
         fields += [("set-cookie", cookie) for cookie in result.get("cookies", ())]
@@ -363,7 +394,8 @@ def maps_in(value):
     """Every map in an event, with itself."""
     if isinstance(value, dict):
         yield value
-        for inside in value.values():
+    if isinstance(value, (dict, list)):
+        for inside in value.values() if isinstance(value, dict) else value:
             yield from maps_in(inside)
 
 

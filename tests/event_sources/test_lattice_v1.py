@@ -71,7 +71,8 @@ def test_each_version_is_one_sources():
     assert LatticeV1().matches(EVENT)
     assert not Lattice().matches(EVENT)
     assert not LatticeV1().matches(EVENTS["vpc_lattice"][0])
-    assert not any(LatticeV1().matches(event) for event in HTTP_EVENTS.values())
+    taken = [name for name, event in HTTP_EVENTS.items() if LatticeV1().matches(event)]
+    assert taken == ["vpc_lattice_v1"]
     for key in ("raw_path", "method", "is_base64_encoded"):
         assert not LatticeV1().matches(changed(EVENT, **{key: ...}))
 

@@ -130,6 +130,24 @@ def test_server_sent_events_stream(framework, serve_framework, gate):
         assert "two" in "".join(chunks)
 
 
+@pytest.mark.parametrize("framework", [each for each in FRAMEWORKS if each.name == "aiohttp"])
+def test_aiohttp_has_a_field_s_value_as_text(framework, serve_framework):
+    function = serve_framework(framework)
+    for text in ("café", "世界", "café 世界"):
+        answer = httpx.put(f"{function.url}/echo/a", headers={"x-tag": text.encode()})
+        assert answer.json()["tags"] == [text]
+
+
+@pytest.mark.parametrize("framework", [each for each in FRAMEWORKS if each.name == "Tornado"])
+def test_tornado_has_a_field_s_value_as_its_bytes_both_ways(framework, serve_framework):
+    function = serve_framework(framework)
+    answer = httpx.put(f"{function.url}/echo/a", headers={"x-tag": "café".encode()})
+    assert answer.json()["tags"] == ["café"]
+    assert dict(answer.headers.raw)[b"x-tag"] == "café".encode()
+    answer = httpx.put(f"{function.url}/echo/a", headers={"x-tag": "世界".encode()})
+    assert answer.json()["tags"] == ["世界".encode().decode("latin-1")]
+
+
 @every_framework
 def test_requests_and_responses_arrive_as_they_were_sent(framework, serve_framework):
     function = serve_framework(framework)

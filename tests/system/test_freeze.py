@@ -152,5 +152,5 @@ def test_a_frozen_environment_that_is_killed_is_replaced(serve):
     pid = httpx.get(function.url).json()[0]
     wait_for(lambda: is_stopped(pid), "the process to be frozen")
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: not is_running(pid), "its end")
+    wait_for(lambda: pid not in function.emulator.environment_pids, "its end to be noticed")
     assert httpx.get(function.url).json()[0] != pid

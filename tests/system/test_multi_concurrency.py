@@ -48,6 +48,33 @@ def test_invocations_share_an_environment_until_it_is_full(serve, gate):
     assert function.log.count('"platform.start"') == 7
 
 
+APP_AT_GATE = """
+from penstock import adapt
+
+def app(environ, start_response):
+    name = environ["PATH_INFO"].strip("/")
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    yield f"{os.getpid()} {name} ".encode()
+    if name == "held":
+        pass_gate(name)
+    yield environ["aws.context"].aws_request_id.encode()
+
+handler = adapt(app)
+"""
+
+
+def test_one_request_of_a_wsgi_app_is_held_while_another_is_answered(serve, gate):
+    function = serve(APP_AT_GATE, max_concurrency=2, max_environments=1)
+    with httpx.stream("GET", f"{function.url}/held", timeout=30) as held:
+        chunks = held.iter_text()
+        pid, name = next(chunks).split()
+        assert name == "held"
+        assert get(function, "other").split()[:2] == [pid, "other"]
+        gate.open("held")
+        rest = "".join(chunks)
+    assert rest == held.headers["x-amzn-requestid"]
+
+
 def test_async_handlers_of_one_environment_meet(serve):
     function = serve(
         """

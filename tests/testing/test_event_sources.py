@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import json
+
 import pytest
 
 from penstock.errors import DeliveryError, EventError
@@ -9,6 +12,7 @@ from penstock.event_sources.detect import all_sources
 from penstock.event_sources.direct import Direct
 from penstock.event_sources.kafka import Kafka
 from penstock.event_sources.sqs import Sqs
+from penstock.event_sources.step_functions import StepFunctions
 from penstock.messages import Headers, Request
 from penstock.testing import check_event_source
 from penstock.testing.event_samples import EVENTS
@@ -105,6 +109,82 @@ def passes_a_header_on(self, event):
     return Request(method="POST", path="/alarms", headers=Headers([("x-name", name)]))
 
 
+def tells_the_event(self, event):
+    raise EventError(f"what is {event!r}?")
+
+
+def tells_an_event_that_is_wrong(self, event):
+    if not isinstance(event["alarm"]["name"], str):
+        raise EventError(f"what is {json.dumps(event)}?")
+    return Request(method="POST", path="/alarms")
+
+
+def tells_a_text_that_is_wrong(self, event):
+    if event["alarm"].get("level") != 3:
+        raise EventError(f"what is {event['alarm']['name']!r}?")
+    return Request(method="POST", path="/alarms")
+
+
+class Alarm(Alarms):
+    """A right source whose events are delivered in parts; wrong ones differ in one thing."""
+
+    per_record = True
+
+    def result_by_record(self, event, deliver):
+        response = deliver(event)
+        if response is None:
+            raise DeliveryError("there was no time")
+        return self.result(response, event)
+
+
+def by_record(answer):
+    def result_by_record(self, event, deliver):
+        return answer(deliver(event))
+
+    return result_by_record
+
+
+def raises_if_late(self, event, deliver):
+    return {"status": deliver(event).status}
+
+
+def makes_a_wrong_part(self, event, deliver):
+    return Alarm.result_by_record(self, event, lambda part: deliver(part["alarm"]))
+
+
+def changes_the_batch(self, event, deliver):
+    event["alarm"]["level"] = 0
+    return Alarm.result_by_record(self, event, deliver)
+
+
+WRONG_BY_RECORD = [
+    (lambda self, event: {}, "result_by_record.. raised TypeError.*EventError or DeliveryError"),
+    (lambda self, event, deliver: {}, "has delivered nothing"),
+    (by_record(lambda response: object()), "result_by_record.. for an event is no JSON"),
+    (by_record(lambda response: {}), "gave {} with status 500 for each record, as if"),
+    (raises_if_late, "result_by_record.. raised AttributeError"),
+    (
+        by_record(lambda response: {"ok": response is None or response.status < 300}),
+        'gave {"ok": true} with no time for any, as if',
+    ),
+    (makes_a_wrong_part, "request.. raised KeyError"),
+    (changes_the_batch, "result_by_record.. has changed the event"),
+    (raising(EventError("no")), "result_by_record.. raised EventError for an event that is right"),
+    (raising(DeliveryError("no")), "no record could ever be handled"),
+    (raising(DeliveryError("disk of rack 17")), "has 'disk of rack 17' of the event"),
+]
+
+
+@pytest.mark.parametrize(
+    ("method", "complaint"), WRONG_BY_RECORD, ids=[it[1][:40] for it in WRONG_BY_RECORD]
+)
+def test_a_source_that_delivers_wrong_parts_is_told_so(method, complaint):
+    source = type("Wrong", (Alarm,), {"result_by_record": method})()
+
+    with pytest.raises(AssertionError, match=complaint):
+        check_event_source(source, [copy.deepcopy(EVENT)])
+
+
 @pytest.mark.parametrize("source", [*all_sources(), Direct("/invoke")], ids=lambda it: it.name)
 def test_every_known_source_is_right(source):
     check_event_source(source, EVENTS.get(source.name, [EVENT, None, 5, "text", []]))
@@ -115,7 +195,7 @@ def test_a_source_with_options_is_right(source):
     check_event_source(source, EVENTS[source.name])
 
 
-@pytest.mark.parametrize("source", [Alarms(), Pages()])
+@pytest.mark.parametrize("source", [Alarms(), Alarm(), Pages()])
 def test_a_right_source_passes(source):
     check_event_source(source, [EVENT])
     check_event_source(source, [EVENT], others=[Direct("/invoke"), Sqs("/queue")])
@@ -159,6 +239,16 @@ WRONG = [
     ("request", request_with(query="a\nb"), "its query is .*text without line breaks"),
     ("request", request_with(query=b"a"), "its query is b'a'; it should be text"),
     ("request", request_with(root_path="/live"), "its root_path is '/live'"),
+    ("request", request_with(query="x y"), "its query is 'x y'; it should be as in a URL"),
+    ("request", request_with(query="x#y"), "its query is 'x#y'; it should be as in a URL"),
+    ("request", request_with(query="\xe9"), "its query is '\xe9'; it should be as in a URL"),
+    ("request", tells_the_event, "the EventError for an event has .* of the event in its text"),
+    ("request", tells_an_event_that_is_wrong, "EventError for an event with.*event in its text"),
+    ("request", tells_a_text_that_is_wrong, "EventError for an event with.*'disk of rack 17' of"),
+    ("path", "/a b", "path is '/a b'; of an internal source it should be like '/queue'"),
+    ("path", "/\xe9", "path is '/\xe9'; of an internal source it should be like '/queue'"),
+    ("path", "/sqs/", "path is '/sqs/', and adapt would say: the sources sqs and alarms both"),
+    ("path", "/websocket/x", "adapt would say: the sources websocket and alarms both deliver"),
     ("result", lambda self, response, event: {}, "result.. gave {} .* should raise DeliveryError"),
     ("result", lambda self, response, event: response, "of an internal source|is no JSON"),
     ("result", raising(DeliveryError("disk of rack 17")), "has 'disk of rack 17' of the event"),
@@ -171,7 +261,7 @@ def test_a_wrong_source_is_told_what_is_wrong_and_what_would_be_right(key, value
     source = type("Wrong", (Alarms,), {key: value})()
 
     with pytest.raises(AssertionError, match=complaint):
-        check_event_source(source, [EVENT])
+        check_event_source(source, [copy.deepcopy(EVENT)])
 
 
 @pytest.mark.parametrize(
@@ -179,7 +269,16 @@ def test_a_wrong_source_is_told_what_is_wrong_and_what_would_be_right(key, value
     [
         ("path", "/pages", 'of a source that is not internal it should be ""'),
         ("request", request_with(path="pages"), "its path is 'pages'; it should begin with /"),
+        *(
+            ("request", request_with(path=path), "its path is .*; it should be as in a URL")
+            for path in ("/a b", "/a?b", "/a#b", "/\xe9", "/\ud83d", "/a\x7f")
+        ),
         ("result", raising(DeliveryError("no")), "that is for internal sources"),
+        (
+            "result",
+            lambda self, response, event: {"code": response.status, "text": ""},
+            'gave {"code": 200, "text": ""} for answers with status 200, whatever their body',
+        ),
         ("result", lambda self, response, event: {"body": response.body}, "is no JSON"),
         ("result", lambda self, response, event: float("nan"), "is no JSON"),
     ],
@@ -188,7 +287,7 @@ def test_a_wrong_source_of_requests_from_outside_is_told_so(key, value, complain
     source = type("Wrong", (Pages,), {key: value})()
 
     with pytest.raises(AssertionError, match=complaint):
-        check_event_source(source, [EVENT])
+        check_event_source(source, [copy.deepcopy(EVENT)])
 
 
 def test_a_source_without_an_attribute_is_told_which():
@@ -217,6 +316,23 @@ def test_another_of_the_users_sources_may_not_take_the_event_either():
 
     with pytest.raises(AssertionError, match=r"the source bells takes events\[0\] as well"):
         check_event_source(Alarms(), [EVENT], others=[Bells()])
+
+
+def test_a_source_beside_it_may_stand_in_a_known_one_s_place():
+    """As in `adapt`; the known one's events and path are then nobody's."""
+    check_event_source(Alarms(), [EVENT], others=[Sqs("/sqs", per_record=True)])
+    source = type("Queue", (Alarms,), {"path": "/sqs/"})()
+    check_event_source(source, [EVENT], others=[Sqs("/queue")])
+
+
+def test_a_path_beside_another_of_the_user_s_is_told_with_its_name():
+    with pytest.raises(AssertionError, match="adapt would say: the sources direct and alarms"):
+        check_event_source(Alarms(), [EVENT], others=[Direct("/alarms")])
+
+
+def test_a_task_may_be_merged_with_another_event():
+    tasks = EVENTS["step_functions"]
+    check_event_source(StepFunctions(), [{**EVENTS["eventbridge"][0], **task} for task in tasks])
 
 
 def test_a_source_cannot_have_every_path():

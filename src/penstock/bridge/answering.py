@@ -2,7 +2,8 @@
 
 An answer is given in the order `head`, `body` any number of times, `end`. It leaves out
 what a response of its kind may not have: a body for HEAD, 204 and 304, and the fields that
-Lambda's front doors frame themselves.
+Lambda's front doors frame themselves. `content-length` is among those, so nobody after this
+package would find that a body is not as long as the app has said: `BodyLength` does.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ class _Answer:
         self._method = method
         self.has_head = False
         self.has_ended = False
-        self._takes_body = True
+        #: Whether the response has a body, by its method and status.
+        self.takes_body = True
 
     @property
     def has_started(self) -> bool:
@@ -44,7 +46,7 @@ class _Answer:
 
     def _begin(self, status: int) -> None:
         self.has_head = True
-        self._takes_body = self._method != "HEAD" and status not in (204, 304)
+        self.takes_body = self._method != "HEAD" and status not in (204, 304)
 
 
 class Kept(_Answer):
@@ -68,7 +70,7 @@ class Kept(_Answer):
 
     def body(self, data: bytes) -> None:
         """Take a part of the body."""
-        if self._takes_body and data:
+        if self.takes_body and data:
             self._chunks.append(data)
 
     def end(self) -> None:
@@ -108,7 +110,7 @@ class Streamed(_OnStream):
 
     def body(self, data: bytes) -> None:
         """Send a part of the body; an empty one lets the head leave."""
-        self._stream.write(data if self._takes_body else b"")
+        self._stream.write(data if self.takes_body else b"")
 
     def end(self) -> None:
         """End the response."""
@@ -124,7 +126,7 @@ class AsyncStreamed(_OnStream):
     async def body(self, data: bytes) -> None:
         """Send a part of the body; an empty one lets the head leave."""
         # As `write`, which also notes calls that nobody awaits.
-        await self._stream._write(data if self._takes_body else b"")
+        await self._stream._write(data if self.takes_body else b"")
 
     async def end(self) -> None:
         """End the response."""
@@ -142,6 +144,57 @@ class AsyncKept(Kept):
     async def end(self) -> None:  # type: ignore[override]
         """The answer is whole."""
         super().end()
+
+
+class BodyLength:
+    """What an app sends of a body, held against the `content-length` in its head.
+
+    Of several such fields, or one that is no number, nothing follows. An app that goes on after
+    an error is told the same again: its response is no longer what it was to be.
+    """
+
+    __slots__ = ("_declared", "_sent", "error")
+
+    def __init__(self, headers: Iterable[tuple[str, str]]) -> None:
+        values = [value for name, value in headers if name.lower() == "content-length"]
+        self._declared: int | None = None
+        self._sent = 0
+        #: What was found to be wrong.
+        self.error: AppError | None = None
+        # No body has a length of twenty digits; `int` itself refuses very long ones.
+        if len(values) == 1 and len(values[0]) < 20:
+            value = values[0]
+            self._declared = int(value) if value.isascii() and value.isdecimal() else None
+
+    def add(self, data: bytes) -> None:
+        """Count a part of the body, before it is sent.
+
+        Raises:
+            AppError: the body would be longer than the app has said. The part is not counted.
+        """
+        sent = self._sent + len(data)
+        if self._declared is not None and sent > self._declared:
+            self.error = self.error or AppError(
+                f"the app sends {sent} bytes or more, and its content-length says "
+                f"{self._declared}; it should send as many, or leave that header out"
+            )
+        if self.error is not None:
+            raise self.error
+        self._sent = sent
+
+    def check_end(self) -> None:
+        """Check that the body is whole.
+
+        Raises:
+            AppError: it is shorter than the app has said, or would have been longer.
+        """
+        if self._declared is not None and self._sent < self._declared:
+            self.error = self.error or AppError(
+                f"the app ended its response after {self._sent} bytes, and its content-length "
+                f"says {self._declared}; the body is cut, unless that header is wrong"
+            )
+        if self.error is not None:
+            raise self.error
 
 
 def _check_final(status: int) -> None:

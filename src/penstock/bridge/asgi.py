@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 
 from ..errors import AppError, StreamBrokenError
+from .answering import BodyLength
 from .deadline import Timed
 from .routing import log
 from .text import field_bytes, host_and_port
@@ -93,12 +94,13 @@ async def answer(
 ) -> None:
     """Run the app for one request and give what it sends to `into`.
 
-    Returns when the app has returned, after its background tasks; the client has its
-    response when the app has sent the last of it. When `guard` says that the time has come,
+    Returns when the app has returned, after its background tasks; the client of a stream has
+    its response when the app has sent the last of it. When `guard` says that the time has come,
     the app hears that its client is gone; if it then goes on, it is cancelled.
 
     Raises:
-        AppError: the app returned without a whole response, or broke the order of messages.
+        AppError: the app returned without a whole response, which is also one of another
+            length than its `content-length`, or broke the order of messages.
         DeadlineApproaching: it was cancelled.
         BaseException: what the app raises.
     """
@@ -128,7 +130,7 @@ async def answer(
     if not into.has_ended and not exchange.is_broken:
         if guard is not None and (exchange.was_told_of_time or guard.seconds_left() <= 0):
             raise guard.approaching()
-        raise AppError(
+        raise exchange.length_error or AppError(
             "the ASGI app returned without a response"
             if not into.has_head
             else "the ASGI app returned before the end of its response: its last "
@@ -145,11 +147,17 @@ class _Exchange:
         self._has_started = False
         self._is_over = False
         self._is_out_of_time = False
+        self._length: BodyLength | None = None
         #: Whether the app has heard, in whichever way, that its time is up while its response
         #: was not whole.
         self.was_told_of_time = False
         self.is_broken = False
         self.disconnected = asyncio.Event()
+
+    @property
+    def length_error(self) -> AppError | None:
+        """What the app has been told because its body is not as long as its head says."""
+        return self._length.error if self._length is not None else None
 
     async def receive(self) -> Message:
         """The request, once; then, when the response is over or nobody reads it, its end."""
@@ -180,7 +188,8 @@ class _Exchange:
         """Take a message of the response.
 
         Raises:
-            AppError: it is not its turn.
+            AppError: it is not its turn, or the body is not as long as the head says. Of a
+                message with which it would be too long nothing is sent.
             OSError: the client is gone.
         """
         kind = message["type"]
@@ -188,7 +197,9 @@ class _Exchange:
             if self._has_started:
                 raise AppError("http.response.start was sent twice")
             # Errors in the head are raised here, where nothing has left yet.
-            self._into.head(message["status"], _text_fields(message))
+            fields = list(_text_fields(message))
+            self._into.head(message["status"], fields)
+            self._length = BodyLength(fields) if self._into.takes_body else None
             self._has_started = True
         elif kind == "http.response.body":
             await self._send_body(message)
@@ -208,8 +219,15 @@ class _Exchange:
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise AppError(f"the body of http.response.body is bytes, not {type(data).__name__}")
         data = bytes(data)
+        has_more = message.get("more_body", False)
+        if self._length is not None:
+            # Before the part is sent: what is wrong with the only one is then a real 500.
+            self._length.add(data)
+            # Who ends because there is no client or time any more need not send all.
+            if not (has_more or self.was_told_of_time or self.is_broken):
+                self._length.check_end()
         try:
-            if message.get("more_body", False):
+            if has_more:
                 await into.body(data)
             else:
                 if data:

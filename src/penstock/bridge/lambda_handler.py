@@ -73,11 +73,11 @@ def adapt(
     What comes back is a plain, blocking callable of `(event, context)`. An ASGI app is
     started (its lifespan) once per environment; on Lambda while the environment starts, and
     ended when that is told to end. Its background tasks are finished before the next
-    invocation, and the client does not wait for them. The event and the context are in the
-    scope, or the environ, as `aws.event` and `aws.context`, and `aws.source` is the name of
-    the event's source, which no caller can forge. Events from within AWS are delivered as
-    requests to paths that outside callers are refused (404), but for the sources that
-    `open_paths` names.
+    invocation; the client of a stream does not wait for them, a whole answer leaves after
+    them. The event and the context are in the scope, or the environ, as `aws.event` and
+    `aws.context`, and `aws.source` is the name of the event's source, which no caller can
+    forge. Events from within AWS are delivered as requests to paths that outside callers are
+    refused (404), but for the sources that `open_paths` names.
 
     `deadline_margin_ms` before Lambda ends the invocation (default: a tenth of the time that
     there is at its start, 500 at most; 0: never) an ASGI app receives `http.disconnect`; if

@@ -61,6 +61,12 @@ class _EventStreams:
         has: bool = self._into.has_started
         return has
 
+    @property
+    def takes_body(self) -> bool:
+        """Whether the response has a body, by its method and status."""
+        takes: bool = self._into.takes_body
+        return takes
+
     def head(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
         """Take status and header fields. An event stream has heartbeats from here on."""
         fields = list(headers)
@@ -69,7 +75,7 @@ class _EventStreams:
             self._into.head(status, fields)
             return
         self._into.head(status, event_stream_fields(fields))
-        self._is_event_stream = self._into._takes_body
+        self._is_event_stream = self.takes_body
         if self._is_event_stream:
             self._body.start()
 

@@ -11,6 +11,7 @@ from contextvars import copy_context
 
 from ..deadline import GuardedBlock
 from ..errors import AppError, StreamBrokenError
+from .answering import BodyLength
 from .text import as_characters, host_and_port
 
 TYPE_CHECKING = False
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
     from .server_sent_events import EventStreams
 
     App: TypeAlias = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+# The first two have keys of their own. The last is for a proxy to say below which path an app
+# is: Pyramid's traversal puts it in front of the path, so a client could choose a closed one.
+# No front door of Lambda sets it or takes it away. (No ASGI framework reads it.)
+_LEFT_OUT = frozenset(("content-type", "content-length", "x-vhm-root"))
 
 
 def environ_of(request: Request, marks: dict[str, Any]) -> dict[str, Any]:
@@ -63,7 +70,7 @@ def environ_of(request: Request, marks: dict[str, Any]) -> dict[str, Any]:
         environ["CONTENT_TYPE"] = as_characters(content_type)
     for name, value in headers:
         # With underscores it would be another header's name.
-        if "_" in name or name.lower() in ("content-type", "content-length"):
+        if "_" in name or name.lower() in _LEFT_OUT:
             continue
         key = "HTTP_" + name.upper().replace("-", "_")
         joint = "; " if key == "HTTP_COOKIE" else ","
@@ -85,7 +92,8 @@ def answer(
     `DeadlineApproaching` is raised in it; `stream` is what `into` writes to.
 
     Raises:
-        AppError: the app did not call `start_response`, or not in its turn.
+        AppError: the app did not call `start_response`, or not in its turn, or its body is not
+            as long as its `content-length`.
         BaseException: what the app raises.
     """
     if guard is None:
@@ -110,6 +118,7 @@ def _answer(app: App, environ: dict[str, Any], into: Streamed | Kept | EventStre
             if data:
                 start.write(data)
         start.check_head()
+        start.check_end()
         into.end()
     except StreamBrokenError:
         pass  # nobody is there any more who could be told
@@ -135,6 +144,7 @@ class _Start:
     def __init__(self, into: Streamed | Kept | EventStreams) -> None:
         self._into = into
         self._head: tuple[int, list[tuple[str, str]]] | None = None
+        self._length: BodyLength | None = None
 
     def __call__(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
@@ -153,16 +163,18 @@ class _Start:
         if not code.isdecimal() or len(code) != 3:
             raise AppError(f"a status is like '200 OK', not {status!r:.80}")
         self._head = int(code), [(name, value.strip(" \t")) for name, value in headers]
-        self._into.head(*self._head)
+        self._give_head(*self._head)
         return self.write
 
     def write(self, data: bytes) -> None:
-        """Send a part of the body."""
+        """Send a part of the body; nothing of it if the body would be longer than it may be."""
         if not isinstance(data, bytes):
             raise AppError(f"a WSGI app's body is bytes, not {type(data).__name__}")
         if self._into.has_ended:
             raise AppError("write was called after the end of the response")
         self.check_head()
+        if self._length is not None:
+            self._length.add(data)
         self._into.body(data)
 
     def check_head(self) -> None:
@@ -175,7 +187,20 @@ class _Start:
             return
         if self._head is None:
             raise AppError("the WSGI app sent a body before it called start_response")
-        self._into.head(*self._head)
+        self._give_head(*self._head)
+
+    def check_end(self) -> None:
+        """Whether the body is as long as the head says.
+
+        Raises:
+            AppError: it is shorter, or the app wanted to send more.
+        """
+        if self._length is not None:
+            self._length.check_end()
+
+    def _give_head(self, status: int, headers: list[tuple[str, str]]) -> None:
+        self._into.head(status, headers)
+        self._length = BodyLength(headers) if self._into.takes_body else None
 
 
 class FileWrapper:

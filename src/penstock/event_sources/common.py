@@ -167,16 +167,17 @@ def encoded_path(path: str, *, is_decoded: bool = False) -> str:
         return _quoted(path, _PATH_CHARACTERS)
     if has_line_break(path):
         raise EventError("the path has a line break or NUL in it, which nobody can send")
-    return path if _is_sendable(path, "?#") else _quoted(path, _SENT_IN_PATHS)
+    return path if is_sendable(path, "?#") else _quoted(path, _SENT_IN_PATHS)
 
 
 def sent_query(values: dict[str, Any], key: str) -> str:
     """The query under `key`, which is as it was sent, without what can be in none."""
     query = line_of(values, key, "")
-    return query if _is_sendable(query, "#") else _quoted(query, _SENT_IN_QUERIES)
+    return query if is_sendable(query) else _quoted(query, _SENT_IN_QUERIES)
 
 
-def _is_sendable(text: str, unless: str) -> bool:
+def is_sendable(text: str, unless: str = "#") -> bool:
+    """Whether a text can be in a request as it is, but for what `unless` has: "?#" for a path."""
     return text.isascii() and text.isprintable() and not set(" " + unless) & set(text)
 
 

@@ -1,7 +1,8 @@
 """What an event source is: what it does with the events of one AWS service.
 
 Sources are plain objects. They are asked one after the other whether an event is theirs,
-which exactly one may affirm; none changes the event.
+which exactly one may affirm (but for the tasks of `step_functions`, which may hold the event
+of another source); none changes the event.
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""Whose event it is: exactly one source's, or nobody's."""
+"""Whose event it is: exactly one source's, or nobody's.
+
+One source goes before the others: a task of Step Functions may be "merged with the input", and
+that may be a whole event of another service. The context object says who has made the event,
+and only a state machine can put it there.
+"""
 
 from __future__ import annotations
 
@@ -44,12 +49,16 @@ def all_sources() -> list[EventSource]:
 def source_of(event: Any, sources: Sequence[EventSource]) -> EventSource:
     """The one source that has made `event`; a fallback if no other has.
 
+    What `step_functions` takes is its own, whoever else does.
+
     Raises:
         EventError: none has, or several say so. What the event holds is not told, but for
             the names of its keys.
     """
     found = [source for source in sources if not _is_fallback(source) and source.matches(event)]
     found = found or [source for source in sources if _is_fallback(source)]
+    if len(found) > 1:
+        found = [source for source in found if source.name == StepFunctions.name] or found
     if len(found) == 1:
         return found[0]
     if found:

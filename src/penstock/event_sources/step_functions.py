@@ -1,7 +1,8 @@
 """Step Functions: tasks of a state machine.
 
 What a task sends is its author's affair. Known are the events that carry the context object,
-whole: `"Payload": {"Context.$": "$$", "input.$": "$"}`, or merged with the input.
+whole: `"Payload": {"Context.$": "$$", "input.$": "$"}`, or merged with the input. That may
+be an event of another service; `detect` then gives it to this source.
 
 Source: AWS documentation, "Accessing execution data from the Context object".
 """

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import copy
-import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
-from ..errors import DeliveryError, EventError
-from ..event_sources.common import has_line_break, is_token
+from ..errors import AppError, EventError
+from ..event_sources.common import has_line_break, is_sendable, is_token
 from ..event_sources.detect import all_sources
-from ..messages import Headers, Request, Response
+from ..event_sources.step_functions import StepFunctions
+from ..messages import Headers, Request
 from .event_samples import EVENTS
+from .source_calls import called, check_error, fail
+from .source_results import check_by_record, check_results
 
 if TYPE_CHECKING:
     from ..event_sources.contract import EventSource
@@ -25,8 +27,6 @@ _NOBODYS: tuple[Any, ...] = (
     *_WRONG,
     *({"Records": [None]}, {"Records": [{}]}, {"requestContext": None}, {"a": {}}),
 )
-
-_BODIES = (b"", b"OK", b'{"ok": true}', b"\xff\0")
 
 
 def check_event_source(
@@ -43,74 +43,86 @@ def check_event_source(
     """
     _check_attributes(source)
     if not events:
-        _fail("there are no events; give at least one that the source takes")
-    beside = [*others, *all_sources()]
-    beside = [other for other in beside if other is not source and other.name != source.name]
-    _check_matches(source, events, beside)
+        fail("there are no events; give at least one that the source takes")
+    beside = {other.name: other for other in (*all_sources(), *others)}
+    beside.pop(source.name, None)
+    _check_matches(source, events, list(beside.values()))
+    _check_path(source, list(beside.values()))
     for event in events:
-        _check_request(source, event)
-        _check_results(source, event)
+        _check_delivery(source, event)
+        check_results(source, event)
         for changed, where in _changed(event):
             if _matches(source, changed, where):
-                _check_request(source, changed, where)
+                _check_delivery(source, changed, where)
 
 
-def _fail(text: str, cause: BaseException | None = None) -> NoReturn:
-    raise AssertionError(text) from cause
+def _check_delivery(source: Any, event: Any, where: str = "") -> None:
+    _check_request(source, event, where)
+    if getattr(source, "per_record", False):
+        check_by_record(source, event, where, lambda part: _check_request(source, part, where))
 
 
 def _check_attributes(source: Any) -> None:
     wanted = {"name": str, "looks_for": str, "path": str, "can_stream": bool, "is_internal": bool}
     for key, kind in wanted.items():
         if not hasattr(source, key):
-            _fail(f"the source has no {key}; it should be a {kind.__name__}")
+            fail(f"the source has no {key}; it should be a {kind.__name__}")
         value = getattr(source, key)
         if not isinstance(value, kind):
-            _fail(f"{key} is {value!r:.80}; it should be a {kind.__name__}")
+            fail(f"{key} is {value!r:.80}; it should be a {kind.__name__}")
     for key in ("is_fallback", "has_paths_below", "per_record"):
         if not isinstance(getattr(source, key, False), bool):
-            _fail(f"{key} is {getattr(source, key)!r:.80}; it should be a bool, or not be there")
+            fail(f"{key} is {getattr(source, key)!r:.80}; it should be a bool, or not be there")
     name, path = source.name, source.path
     if not name or "," in name or name != name.strip():
-        _fail(
+        fail(
             f"name is {name!r}; it should be usable in PENSTOCK_STREAM=a,b: "
             "not empty, without a comma or blanks around it"
         )
     if not source.looks_for:
-        _fail("looks_for is empty; it should say by what the source knows its events")
+        fail("looks_for is empty; it should say by what the source knows its events")
     if not source.is_internal and path:
-        _fail(f'path is {path!r}; of a source that is not internal it should be ""')
+        fail(f'path is {path!r}; of a source that is not internal it should be ""')
     if source.is_internal and source.can_stream:
-        _fail(
+        fail(
             "can_stream and is_internal are both true; who streams cannot tell AWS that an event "
             "was not handled"
         )
     for other in all_sources():
         if source.is_internal and path == other.path and name != other.name:
-            _fail(f"path is {path!r}, which is that of the source {other.name}; it should differ")
+            fail(f"path is {path!r}, which is that of the source {other.name}; it should differ")
     if source.is_internal and (
-        not path.startswith("/") or path.startswith("//") or "?" in path or "#" in path
+        not path.startswith("/") or path.startswith("//") or not is_sendable(path, "?#")
     ):
-        _fail(f"path is {path!r}; of an internal source it should be like '/queue'")
+        fail(f"path is {path!r}; of an internal source it should be like '/queue'")
     if getattr(source, "has_paths_below", False) and not path.strip("/"):
-        _fail(f"path is {path!r} with has_paths_below; it should not be that of every request")
+        fail(f"path is {path!r} with has_paths_below; it should not be that of every request")
     methods = ["matches", "request", "result"]
     if getattr(source, "per_record", False):
         methods.append("result_by_record")
     for key in methods:
         if not callable(getattr(source, key, None)):
-            _fail(f"the source has no method {key}; see penstock.event_sources.contract")
+            fail(f"the source has no method {key}; see penstock.event_sources.contract")
+
+
+def _check_path(source: Any, beside: Sequence[EventSource]) -> None:
+    from ..bridge.options import check_paths
+
+    try:
+        check_paths([*beside, source])
+    except AppError as exc:
+        fail(f"path is {source.path!r}, and adapt would say: {exc}", exc)
 
 
 def _check_matches(source: Any, events: Sequence[Any], beside: Sequence[EventSource]) -> None:
     for number, event in enumerate(events):
         if not _matches(source, event, f"events[{number}]"):
-            _fail(f"matches(events[{number}]) is false; it should be true for the source's events")
-        if getattr(source, "is_fallback", False):
-            continue
+            fail(f"matches(events[{number}]) is false; it should be true for the source's events")
+        if getattr(source, "is_fallback", False) or source.name == StepFunctions.name:
+            continue  # whatever others say
         for other in beside:
             if not getattr(other, "is_fallback", False) and other.matches(event):
-                _fail(
+                fail(
                     f"the source {other.name} takes events[{number}] as well, by "
                     f"{other.looks_for}; exactly one source should"
                 )
@@ -118,38 +130,39 @@ def _check_matches(source: Any, events: Sequence[Any], beside: Sequence[EventSou
         return
     for value in _NOBODYS:
         if _matches(source, value, f"{value!r:.80}"):
-            _fail(f"matches({value!r:.80}) is true; that is no event of any source")
+            fail(f"matches({value!r:.80}) is true; that is no event of any source")
     for name in {other.name for other in beside} & set(EVENTS):
         for event in EVENTS[name]:
             if _matches(source, event, f"an event of {name}"):
-                _fail(f"matches() is true for an event of {name}; it should be false")
+                fail(f"matches() is true for an event of {name}; it should be false")
 
 
 def _matches(source: Any, event: Any, what: str) -> bool:
-    answer = _unchanged(event, what, lambda: source.matches(event), "matches")
+    answer = called(event, what, lambda: source.matches(event), "matches")
     if not isinstance(answer, bool):
-        _fail(f"matches() is {answer!r:.80} for {what}; it should be True or False")
+        fail(f"matches() is {answer!r:.80} for {what}; it should be True or False")
     return answer
 
 
 def _check_request(source: Any, event: Any, where: str = "") -> None:
     what = f"an event {where}" if where else "an event"
     try:
-        request = _unchanged(event, what, lambda: source.request(event), "request", EventError)
+        request = called(event, what, lambda: source.request(event), "request", EventError)
     except EventError as exc:
+        check_error(source, exc, event, what)
         if not where:
-            _fail(f"request() raised EventError for an event that it should take: {exc}", exc)
+            fail(f"request() raised EventError for an event that it should take: {exc}", exc)
         return
     if not isinstance(request, Request):
-        _fail(f"request() gave {request!r:.80} for {what}; it should be a penstock Request")
+        fail(f"request() gave {request!r:.80} for {what}; it should be a penstock Request")
     for wrong in _wrong_in(request):
-        _fail(f"request() for {what}: {wrong}")
+        fail(f"request() for {what}: {wrong}")
     if source.is_internal:
         is_below = getattr(source, "has_paths_below", False) and request.path.startswith(
             source.path.rstrip("/") + "/"
         )
         if request.path != source.path and not is_below:
-            _fail(
+            fail(
                 f"request() for {what}: its path is {request.path!r:.80}; it should be "
                 f"{source.path!r}, which outside callers are refused, or below it with "
                 "has_paths_below = True"
@@ -166,6 +179,13 @@ def _wrong_in(request: Request) -> Iterator[str]:
             return
     if not request.path.startswith("/"):
         yield f"its path is {request.path!r:.80}; it should begin with /"
+    for key, unless in (("path", "?#"), ("query", "#")):
+        value = getattr(request, key)
+        if not is_sendable(value, unless):
+            yield (
+                f"its {key} is {value!r:.80}; it should be as in a URL, percent-encoded, as "
+                "urllib.parse.quote does it"
+            )
     root = request.root_path
     if root and not (root.startswith("/") and (request.path + "/").startswith(root + "/")):
         yield f"its root_path is {root!r:.80}; its path should begin with that"
@@ -180,75 +200,6 @@ def _wrong_in(request: Request) -> Iterator[str]:
                 f"it has the header {name!r:.80}: {value!r:.80}; a name should be a token "
                 "and a value without line breaks"
             )
-
-
-def _check_results(source: Any, event: Any) -> None:
-    has_succeeded = False
-    for status in (200, 204, 404, 500):
-        for body in _BODIES if status != 204 else (b"",):
-            headers = [("content-type", "text/plain"), ("set-cookie", "a=1"), ("Set-Cookie", "b=2")]
-            response = Response(status, headers, body)
-            has_succeeded |= _check_result(source, event, response) and status < 300
-    if not has_succeeded:
-        _fail(
-            "result() raised DeliveryError for every answer with status 200 or 204, so no event "
-            "could ever be handled; it should give what the service wants to hear"
-        )
-
-
-def _check_result(source: Any, event: Any, response: Response) -> bool:
-    """Whether there is a result."""
-    what = f"an answer with status {response.status} and the body {response.body!r}"
-    try:
-        result = _unchanged(
-            event, what, lambda: source.result(response, event), "result", DeliveryError
-        )
-    except DeliveryError as exc:
-        if not source.is_internal:
-            _fail(
-                f"result() raised DeliveryError for {what}; that is for internal sources, "
-                "others should give the caller an answer",
-                exc,
-            )
-        for text in _texts(event):
-            if text in str(exc) and text not in source.path + source.name:
-                _fail(
-                    f"the DeliveryError for {what} has {text!r:.80} of the event in its text; "
-                    "errors are logged, so it should tell nothing of the event",
-                    exc,
-                )
-        return False
-    if source.is_internal and response.status == 500:
-        _fail(
-            f"result() gave {result!r:.80} for {what}; of an internal source it should raise "
-            "DeliveryError, so that AWS tries the event again"
-        )
-    try:
-        json.dumps(result, allow_nan=False)
-    except (TypeError, ValueError) as exc:
-        _fail(f"result() for {what} is no JSON: {exc}", exc)
-    return True
-
-
-def _unchanged(
-    event: Any,
-    what: str,
-    call: Callable[[], Any],
-    method: str,
-    allowed: type[Exception] | tuple[()] = (),
-) -> Any:
-    """What the call gives; it may raise what is allowed and may not change the event."""
-    before = copy.deepcopy(event)
-    try:
-        return call()
-    except allowed:
-        raise
-    except Exception as exc:
-        right = allowed.__name__ if allowed else "nothing"
-        _fail(f"{method}() raised {exc!r:.200} for {what}; it should raise {right}", exc)
-    finally:
-        if event != before:
-            _fail(f"{method}() has changed the event, for {what}; it should leave it as it is")
 
 
 def _changed(event: Any) -> Iterator[tuple[Any, str]]:
@@ -276,15 +227,3 @@ def _paths(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
     for key, inner in items:
         yield (*above, key)
         yield from _paths(inner, (*above, key))
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """The texts in an event that are long enough not to be somewhere else by chance."""
-    if isinstance(value, str) and len(value) > 5:
-        yield value
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from _texts(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _texts(inner)

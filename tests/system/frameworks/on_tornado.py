@@ -32,6 +32,7 @@ class Fails(Handler):
 
 class Echo(Handler):
     def put(self, name):
+        self.set_header("x-tag", self.request.headers["x-tag"])
         self.write(
             {
                 "method": self.request.method,

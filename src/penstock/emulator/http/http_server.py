@@ -33,6 +33,9 @@ _PATIENCE = 30.0
 
 _NO_TRAILERS = Headers()
 
+# How long listening may take to end.
+_STOP_SECONDS = 1.0
+
 
 class BodyTooLargeError(Exception):
     """A request's body is larger than the caller of `read_body` takes."""
@@ -194,10 +197,14 @@ class HttpServer:
         self._stopping = False
         self._listeners = _listen(host, port)
         self.port: int = self._listeners[0].getsockname()[1]
-        for listener in self._listeners:
+        self._accepting = [
             threading.Thread(
                 target=self._accept, args=(listener,), name=f"{name}-accept", daemon=True
-            ).start()
+            )
+            for listener in self._listeners
+        ]
+        for thread in self._accepting:
+            thread.start()
 
     def stop(self, *, keep_connections: bool = False) -> None:
         """Stop listening, and close every connection unless they may end by themselves."""
@@ -214,6 +221,9 @@ class HttpServer:
             listener.close()
         for connection in connections:
             connection.abort()
+        for thread in () if was_stopping else self._accepting:
+            # As long as it is in accept(), others can connect.
+            thread.join(_STOP_SECONDS)
 
     def wait_until_unused(self, seconds: float) -> bool:
         """Wait until no connection is open, for at most `seconds`; whether that came true."""
@@ -324,7 +334,7 @@ def _listener(family: socket.AddressFamily, host: str, port: int) -> socket.sock
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.bind((host, port))
         listener.listen(1024)
-    except OSError:
+    except (OSError, OverflowError):
         listener.close()
         raise
     return listener
