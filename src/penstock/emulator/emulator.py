@@ -92,6 +92,12 @@ class Emulator:
         account_concurrency: int = ACCOUNT_CONCURRENCY,
         listener: Listener | None = None,
     ) -> None:
+        if not host:
+            # To the sockets it would mean every address of this machine.
+            raise EmulatorError(
+                "the host to listen on is empty; write localhost for this machine only, or "
+                "0.0.0.0 for everybody who reaches it"
+            )
         #: The function that it was made with.
         self.function = function
         self.rest_apis = tuple(rest_apis)
