@@ -79,6 +79,10 @@ def test_else_they_are_test_and_test(shell, dev):  # noqa: F811
     running = dev(HELLO, "--auth-type", "AWS_IAM")
 
     assert get_signed(running.url, "test", "test").status_code == 200
+    curl = "curl -N --aws-sigv4 aws:amz:us-east-1:lambda --user test:test http://"
+    assert f"{curl}localhost:{running.port}/\n" in running.text
+    assert f"{curl}app.lambda-url.localhost:{running.port}/ " in running.text
+    assert "curl -N http://" not in running.text
 
 
 def test_the_strict_way(dev):  # noqa: F811
