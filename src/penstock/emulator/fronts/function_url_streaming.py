@@ -149,8 +149,13 @@ class StreamingReceiver:
         self._has_body = False
         if self._is_empty and self._quirks.empty_body_hang:
             self._hang()
-        else:
-            self._exchange.end()
+            return
+        if self._is_empty:
+            self._call.say(
+                "the body is empty, and on AWS the end of such an answer does not come at times "
+                "(empty-body-hang); send at least one byte"
+            )
+        self._exchange.end()
 
     def _hang(self) -> None:
         """Let the client wait for its end of the answer, as long as it, or the server, is there."""
