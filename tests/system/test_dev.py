@@ -235,6 +235,7 @@ def test_variables_name_and_mode_from_the_command_line(dev):
         (["a:b", "--snap-start", "--max-concurrency", "2"], 1, "do not go together, as on Lambda"),
         (["a:b", "--host", ""], 1, "the host to listen on is empty; write localhost for this"),
         (["--state", __file__], 1, "--state takes a folder, and "),
+        (["--state", "/nosuch/a/b"], 1, "there is no folder /nosuch/a to make it in"),
     ],
 )
 def test_what_is_wrong_is_said(arguments, status, message):

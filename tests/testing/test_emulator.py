@@ -356,6 +356,7 @@ def test_the_processes_end_in_the_middle_of_an_invocation(folder, gate):
     ("target", "options", "error"),
     [
         ("app:", {}, "'app:' names no handler"),
+        ("app.py:shop.stream", {}, "the handler in '.*app.py:shop.stream' is no plain name; give"),
         ("none.py:handler", {}, r"there is no file none.py \(looked from /"),
         ("app.py:echo", {"folder": "/none"}, "there is no folder /none"),
         ("app.py:echo", {"invoke_mode": "stream"}, "RESPONSE_STREAM or BUFFERED, not 'stream'"),

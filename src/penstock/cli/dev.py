@@ -161,7 +161,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     add(
         "--bandwidth",
         choices=["aws"],
-        help="let streams be as slow as on AWS: 6 MB at once (REST API: 10), then 2 MB a second",
+        help="let streams be as slow as on AWS: 6 MiB at once (REST API: 10), then 2 MiB a second",
     )
     add(
         "--strict",
@@ -277,6 +277,11 @@ def _check(options: argparse.Namespace) -> None:
         )
     if options.state is not None and options.state.exists() and not options.state.is_dir():
         raise EmulatorError(f"--state takes a folder, and {options.state} is a file")
+    if options.state is not None and not options.state.absolute().parent.is_dir():
+        raise EmulatorError(
+            f"--state makes the folder {options.state.name}, and there is no folder "
+            f"{options.state.absolute().parent} to make it in"
+        )
 
 
 def _function(options: argparse.Namespace) -> Function | None:

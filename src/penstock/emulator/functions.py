@@ -169,6 +169,11 @@ def function_from_target(
     """
     module, colon, attribute = target.rpartition(":")
     is_file = module.endswith(".py")
+    if "." in attribute and _is_module(attribute) and (is_file or _is_module(module)):
+        raise EmulatorError(
+            f"the handler in {target!r} is no plain name; give {attribute} one in the module, as "
+            "in handler = ..., and write that"
+        )
     if not colon or not attribute.isidentifier() or not (is_file or _is_module(module)):
         example = target if target.endswith(".py") else "app.py"
         raise EmulatorError(
