@@ -260,6 +260,16 @@ def test_what_no_handler_catches_it_is_not_told_to_catch(failure, serve):
     assert "200 with the error as the body; make the URL BUFFERED" in line
 
 
+def test_a_response_that_is_cut_before_its_head_is_whole_had_begun(serve):
+    function = serve("def handler(event, context): return 'Hello'")
+
+    answer = httpx.get(function.url, headers={"X-Penstock-Fault": "kill=3"})
+
+    assert answer.json()["errorType"] == "Runtime.ExitError"
+    line = line_of(function, answer)
+    assert line.startswith("the response was cut off before its head was whole (Runtime.ExitError")
+
+
 @pytest.mark.parametrize("invoke_mode", ["RESPONSE_STREAM", "BUFFERED"])
 def test_strict_answers_502_to_an_error(serve, invoke_mode):
     function = serve(FAILS_EARLY, quirks=STRICT, invoke_mode=invoke_mode)

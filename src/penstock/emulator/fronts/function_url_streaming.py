@@ -107,11 +107,15 @@ class StreamingReceiver:
             # A failure that nobody has words for, or one within the prelude.
             self._fail(f"the response ended within its prelude ({brief(outcome) or 'no error'})")
         elif self._quirks.error_is_200:
+            what = (
+                "the response was cut off before its head was whole"
+                if outcome.ending is Ending.CUT
+                else "the function failed before its first byte"
+            )
             catch = "catch it and send a Prelude with status_code=500, or "
             self._call.say(
-                f"the function failed before its first byte ({brief(outcome)}), and AWS answers "
-                f"200 with the error as the body; {catch if may_be_caught(outcome) else ''}"
-                "make the URL BUFFERED, which answers 502"
+                f"{what} ({brief(outcome)}), and AWS answers 200 with the error as the body; "
+                f"{catch if may_be_caught(outcome) else ''}make the URL BUFFERED, which answers 502"
             )
             # As captured for /error: a 200 whose body is the error.
             self._answer_whole(
