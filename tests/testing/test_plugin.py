@@ -275,7 +275,10 @@ def test_a_wrong_marker_is_told_without_a_traceback(project):
     [
         ("penstock_timeout = soon", "*penstock: penstock_timeout takes a number, not 'soon'"),
         ("penstock_environment = A", "*penstock_environment takes lines of NAME=VALUE, not 'A'"),
-        ("penstock_scope = week", "*ERROR: penstock_scope is one of function, class, *, not 'week'"),
+        (
+            "penstock_scope = week",
+            "*ERROR: penstock_scope is one of function, class, *, not 'week'",
+        ),
     ],
 )
 def test_a_wrong_line_in_the_configuration_file_is_told(project, line, error):
