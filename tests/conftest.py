@@ -4,18 +4,37 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import subprocess
+import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
+from functools import cache
+from inspect import signature
 from pathlib import Path
 from typing import Any, Protocol
 
+import httpx
 import pytest
+from hypothesis import settings
 
+from penstock.cli import main
 from penstock.emulator.emulator import Emulator
 from penstock.emulator.function_urls import FunctionUrl
 from penstock.emulator.functions import function_from_target
 
-from .tools import Gate, is_running, wait_for
+from .tools import PATIENCE, Gate, few_with_every_value, is_running, repeated, wait_for
+
+# How long an example takes is up to the machine.
+settings.register_profile("penstock", deadline=None, max_examples=repeated(100, here=25))
+settings.load_profile("penstock")
+
+# Each request without a client of its own would read the certificates of the web anew: 30 ms,
+# and nothing here speaks TLS.
+httpx._transports.default.create_ssl_context = cache(httpx._transports.default.create_ssl_context)
+
+# Who says nothing else has httpx wait for five seconds, less than what a first call with a
+# large library takes on a busy machine.
+signature(httpx.get).parameters["timeout"].default.read = PATIENCE
 
 # What a test may say of a function beyond what its target tells.
 _FIELDS = (
@@ -31,6 +50,45 @@ _FIELDS = (
 # The same of its Function URL, and of the emulator.
 _URL_FIELDS = ("auth_type", "cors", "invoke_mode")
 _OF_EMULATOR = ("account_concurrency", "bandwidth", "credentials", "quirks", "rest_apis")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what the mark `each_value_once` leaves to CI, of the tests that were asked for."""
+    if os.environ.get("CI"):
+        return
+    groups: dict[str, list[tuple[pytest.Item, set[Hashable]]]] = {}
+    # Plugins may have shuffled them.
+    for item in sorted(items, key=lambda item: item.nodeid):
+        mark = item.get_closest_marker("each_value_once")
+        if mark is None or not hasattr(item, "callspec"):
+            continue
+        test = item.nodeid.partition("[")[0]
+        if mark.kwargs.get("across_tests"):
+            module = test.partition("::")[0]
+            groups.setdefault(module, []).append((item, {test, *_values_of(item)}))
+        else:
+            groups.setdefault(test, []).append((item, _values_of(item)))
+    for group in groups.values():
+        chosen = few_with_every_value([values for _, values in group])
+        for index, (item, _) in enumerate(group):
+            if index not in chosen:
+                item.add_marker(pytest.mark.skip("in CI only: each of its values runs elsewhere"))
+
+
+def _values_of(item: Any) -> set[Hashable]:
+    """What a case has of each list of values; names that have their values together are one.
+
+    Values are known by their identity: a list gives the same objects to every test.
+    """
+    left = dict(item.callspec.params)
+    values: set[Hashable] = set()
+    for mark in item.iter_markers("parametrize"):
+        names = mark.args[0]
+        names = names.replace(",", " ").split() if isinstance(names, str) else names
+        values.add((*names, *(id(left.pop(name)) for name in names)))
+    # Of fixtures.
+    return values | {(name, id(value)) for name, value in left.items()}
 
 
 class LocalFunction:
@@ -104,6 +162,33 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         emulator.stop()
         for pid in pids:
             wait_for(lambda pid=pid: not is_running(pid), f"the end of process {pid}")
+
+
+class RunPenstock(Protocol):
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]: ...
+
+
+@pytest.fixture
+def run_penstock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> RunPenstock:
+    """Run a command of `penstock` that ends by itself, in the folder of the test.
+
+    In CI it is a process. Where somebody waits it runs in this one, which saves its start.
+    """
+
+    def run_penstock(*arguments: str) -> subprocess.CompletedProcess[str]:
+        if os.environ.get("CI"):
+            command = [sys.executable, "-m", "penstock.cli", *arguments]
+            return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30)
+        monkeypatch.chdir(tmp_path)
+        try:
+            status = main(arguments)
+        except SystemExit as ended:
+            status = ended.code
+        return subprocess.CompletedProcess(arguments, status, *capsys.readouterr())
+
+    return run_penstock
 
 
 # In front of every handler under test: what handlers need, and how they are held.

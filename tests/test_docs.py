@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from penstock.cli import dev
+from tests.tools import PYTEST_OPTIONS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
@@ -47,7 +48,10 @@ def test_python_in_the_docs_runs(page, tmp_path, monkeypatch):
             exec(compiled, names)
     if list(tmp_path.glob("test_*.py")):
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+            [
+                *(sys.executable, "-m", "pytest", "-q", "-pno:cacheprovider"),
+                *(*PYTEST_OPTIONS, str(tmp_path)),
+            ],
             capture_output=True,
             text=True,
             timeout=60,

@@ -33,7 +33,8 @@ class Hurried:
     aws_request_id = "r1"
 
     def get_remaining_time_in_millis(self):
-        return MARGIN_MS + 30
+        # Long enough for the first event on a busy machine.
+        return MARGIN_MS + 200
 
 
 async def sleeps_async(event, context):

@@ -7,6 +7,7 @@ The arrows are those of the architecture: a module may import its own part, `err
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import re
 import socket
@@ -79,6 +80,7 @@ class Import(NamedTuple):
     line: int
 
 
+@functools.cache
 def imports_of(path, source=None):
     """Every import of a file, also those for type checkers."""
     package = ["penstock", *path.relative_to(PACKAGE).parts[:-1]]

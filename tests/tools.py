@@ -9,7 +9,8 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,13 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float = PATIEN
 
 def is_running(pid: int) -> bool:
     """Whether there is such a process, and it is no zombie."""
+    if Path("/proc/self/stat").exists():
+        try:
+            # Behind the name, which may have any character, stands the state.
+            stat = Path(f"/proc/{pid}/stat").read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return stat.rpartition(b")")[2].split()[0] != b"Z"
     ended = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
     return bool(ended.stdout.strip()) and not ended.stdout.strip().startswith("Z")
 
@@ -80,6 +88,49 @@ def needs(tool: str) -> str:
 def repeated(in_ci: int, here: int) -> int:
     """How often a test repeats what it does: all of it in CI, less where somebody waits."""
     return in_ci if os.environ.get("CI") else here
+
+
+def only_in_ci(reason: str) -> None:
+    """What takes long: skip it where somebody waits. `reason` says what shows the same there."""
+    if not os.environ.get("CI"):
+        pytest.skip(f"in CI only: {reason}")
+
+
+# Options for a pytest that a test starts. Outside CI it goes without the other plugins of these
+# tests, whose imports take five times as long as all else; in CI it has them, as users may.
+PYTEST_OPTIONS = tuple(
+    f"-pno:{plugin}"
+    for plugin in ("randomly", "hypothesispytest", "timeout", "anyio")
+    if not os.environ.get("CI")
+)
+
+
+# Outside CI a test with many parameters runs once with each value of each of them, and not
+# with every combination; in CI it runs with all. The other combinations are skipped, so that
+# the summary counts them. What is chosen is the same in every run.
+each_value_once = pytest.mark.each_value_once()
+
+# The same where one parameter (a case, a framework) goes through many tests: outside CI each
+# value is in one of those tests of the module, and each test runs with one value at least.
+each_value_in_one_test = pytest.mark.each_value_once(across_tests=True)
+
+
+def few_with_every_value(cases: Sequence[Set[Hashable]]) -> set[int]:
+    """The indices of few of `cases` that together have every value that one of them has.
+
+    Which ones depends on nothing but `cases`. Each value is used about as often as others.
+    """
+    values = set().union(*cases)
+    used = Counter[Hashable]()
+    chosen: set[int] = set()
+    while missed := values - used.keys():
+        best = max(
+            (each for each in range(len(cases)) if cases[each] & missed),
+            key=lambda each: (len(cases[each] & missed), -sum(used[v] for v in cases[each]), -each),
+        )
+        chosen.add(best)
+        used.update(cases[best])
+    return chosen
 
 
 def missing(reason: str) -> None:

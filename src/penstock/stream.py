@@ -70,6 +70,8 @@ if TYPE_CHECKING:
 
         is_held: bool
         """Whether nothing is to be raised now: what is written is not the handler's."""
+        raised: bool
+        """Whether it has said so."""
 
         def check(self) -> None:
             """Raise `DeadlineApproaching` if it is, once."""
@@ -137,6 +139,11 @@ class _Stream:
         return self._state in (_ENDED, _BROKEN)
 
     closed = ended
+
+    @property
+    def is_out_of_time(self) -> bool:
+        """Whether the handler, still running, was told that its time is nearly up."""
+        return self._guard is not None and self._guard.raised
 
     def readable(self) -> bool:
         """False: part of the protocol of file objects."""

@@ -315,7 +315,8 @@ class Hurried:
     """A context: a moment more than the margin is left, and it stays so."""
 
     def get_remaining_time_in_millis(self):
-        return MARGIN_MS + 30
+        # Long enough for the first byte on a busy machine.
+        return MARGIN_MS + 200
 
 
 class Watched(BufferedResponder):
@@ -362,8 +363,8 @@ def test_an_answer_to_a_failure_in_time_may_take_longer_than_there_is_time():
         await asyncio.sleep(0)
         raise ValueError("in time")
 
-    client = Watched(wait=0.2)
-    text = answered(adapt(app, deadline_margin_ms=20), client, _Left(40))
+    client = Watched(wait=0.5)
+    text = answered(adapt(app, deadline_margin_ms=20), client, _Left(320))
 
     assert (text, client.metadata["statusCode"]) == (b"Internal Server Error", 500)
 

@@ -26,7 +26,8 @@ class Hurried:
     """A context: a moment more than the margin is left, and it stays so."""
 
     def get_remaining_time_in_millis(self):
-        return MARGIN_MS + 30
+        # Long enough for the first byte on a busy machine.
+        return MARGIN_MS + 200
 
 
 def hurried(app):
@@ -76,7 +77,7 @@ def test_an_asgi_app_that_stops_without_an_end_has_failed():
         await start(send)
         await receive()
 
-    with pytest.raises(DeadlineApproaching, match="1030 ms are left"):
+    with pytest.raises(DeadlineApproaching, match="1200 ms are left"):
         run(hurried(app), event(), Hurried())
 
 

@@ -91,7 +91,7 @@ def test_the_client_is_told_that_it_failed_and_not_why(make, go):
 def test_the_client_is_told_that_the_time_is_up(make, go):
     go.set()
     handler = adapt(make(go, is_late=True), sse=OPTIONS, deadline_margin_ms=500)
-    context = Context(remaining_seconds=0.6)
+    context = Context(remaining_seconds=1.0)
     _, body = failed(lambda _, context: handler(event(), context), context)
 
     found = read_events(body)
@@ -111,7 +111,7 @@ def test_what_an_app_ends_because_it_was_cancelled_does_not_look_whole():
             await send({"type": "http.response.body", "body": b"data: sorry\n\n"})
 
     handler = adapt(app, sse=OPTIONS, deadline_margin_ms=500)
-    context = Context(remaining_seconds=0.6)
+    context = Context(remaining_seconds=1.0)
     error, body = failed(lambda _, context: handler(event(), context), context)
 
     assert isinstance(error, DeadlineApproaching)

@@ -12,7 +12,7 @@ import pytest
 
 from penstock.emulator.emulator import Emulator
 from penstock.emulator.functions import Function
-from tests.tools import lambda_client
+from tests.tools import lambda_client, only_in_ci
 
 from .builds import BUILDERS, COMMANDS, Deployment, transform
 from .template import text
@@ -49,6 +49,7 @@ time.sleep = pass_gate
 
 @pytest.fixture(scope="session")
 def workshop(tmp_path_factory) -> Workshop:
+    only_in_ci("the tools build for minutes; test_package.py and the like show what streams")
     return Workshop(tmp_path_factory.mktemp("deploy"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,15 +55,18 @@ class Clock:
         self.now = 0.0
         self.waits: list[float] = []
         self._calls: list[tuple[float, Callable[[], None]]] = []
+        self._lock = threading.Lock()
 
     def at(self, when: float, call: Callable[[], None]) -> None:
-        self.waits.append(when - self.now)
-        self._calls.append((when, call))
+        with self._lock:
+            self.waits.append(when - self.now)
+            self._calls.append((when, call))
 
     def move(self, seconds: float) -> None:
-        self.now += seconds
-        due = [call for when, call in self._calls if when <= self.now]
-        self._calls = [each for each in self._calls if each[0] > self.now]
+        with self._lock:
+            self.now += seconds
+            due = [call for when, call in self._calls if when <= self.now]
+            self._calls = [each for each in self._calls if each[0] > self.now]
         for call in due:
             call()
 

@@ -43,7 +43,9 @@ def test_functions_without_a_reservation_share_what_is_left_of_the_account():
 
 
 def test_none_runs_where_none_may():
-    with pytest.raises(TooManyRequestsError, match="app has 0 reserved concurrency"):
+    with pytest.raises(
+        TooManyRequestsError, match="app has 0 reserved concurrency, and no call is let through"
+    ):
         entered(Concurrency(), "app", 0)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import queue
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -18,22 +20,33 @@ def deadlines() -> Iterator[Deadlines]:
     deadlines.stop()
 
 
+@contextmanager
+def held(deadlines: Deadlines) -> Iterator[None]:
+    """No other call is made in the meantime, however long it takes."""
+    over = threading.Event()
+    deadlines.at(0, over.wait)
+    yield
+    over.set()
+
+
 def test_calls_are_made_in_the_order_of_their_times(deadlines):
     made: queue.Queue[str] = queue.Queue()
     now = time.monotonic()
-    deadlines.at(now + 0.3, lambda: made.put("third"))
-    deadlines.at(now + 0.1, lambda: made.put("first"))
-    deadlines.at(now + 0.2, lambda: made.put("second"))
+    with held(deadlines):
+        deadlines.at(now + 0.3, lambda: made.put("third"))
+        deadlines.at(now + 0.1, lambda: made.put("first"))
+        deadlines.at(now + 0.2, lambda: made.put("second"))
     assert [made.get(timeout=10) for _ in range(3)] == ["first", "second", "third"]
 
 
 def test_among_thousands_of_cancelled_ones_the_others_are_made(deadlines):
     made: queue.Queue[int] = queue.Queue()
     when = time.monotonic() + 0.5
-    for number in range(5000):
-        deadline = deadlines.at(when + number / 1e6, lambda number=number: made.put(number))
-        if number % 1000:
-            deadline.cancel()
+    with held(deadlines):
+        for number in range(5000):
+            deadline = deadlines.at(when + number / 1e6, lambda number=number: made.put(number))
+            if number % 1000:
+                deadline.cancel()
     assert [made.get(timeout=10) for _ in range(5)] == [0, 1000, 2000, 3000, 4000]
     assert made.empty()
 

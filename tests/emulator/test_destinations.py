@@ -131,6 +131,18 @@ def test_a_pipe_that_nobody_reads_is_an_error_and_holds_nothing_up(tmp_path: Pat
         append_line(tmp_path / "pipe", b"line")
 
 
+def test_a_pipe_that_takes_no_more_is_an_error(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with pytest.raises(BlockingIOError, match=r"took [1-9][0-9]* of 10000001 bytes"):
+            append_line(tmp_path / "pipe", b"x" * 10_000_000)
+        with pytest.raises(BlockingIOError, match="took 0 of 5 bytes"):
+            append_line(tmp_path / "pipe", b"line")
+    finally:
+        os.close(reader)
+
+
 def test_lines_of_several_threads_stay_whole(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     lines = [bytes([65 + number]) * 100_000 for number in range(8)]

@@ -93,7 +93,7 @@ def test_what_always_fails_is_given_up(aws: Lambda) -> None:
     }
     assert record["responsePayload"]["errorMessage"] == "never"
     assert aws.log.count(f"START RequestId: {request_id}") == 3
-    assert aws.events.undone == 0
+    wait_for(lambda: aws.events.undone == 0, "the end of the event")
 
 
 @pytest.mark.parametrize("attempts", [0, 1])
@@ -322,6 +322,7 @@ def test_there_is_an_end_to_what_may_wait(
     monkeypatch.setattr(event_invokes, "QUEUED_BYTES", 2000)
     free = aws.occupied(gate)
     aws.send("x" * 900)
+    wait_for(lambda: aws.clock.waits, "the throttle")
     with pytest.raises(QueueFullError, match="1 events are waiting"):
         aws.send("y" * 900)
     free()
@@ -339,6 +340,7 @@ def test_hundreds_of_events_need_few_threads(aws: Lambda, gate: Gate) -> None:
         aws.send(number)
     assert threading.active_count() < before + 20
     assert aws.events.undone == 300
+    wait_for(lambda: aws.clock.waits, "the throttle")
     free()
     aws.clock.move_to_next()
     wait_for(lambda: aws.events.undone == 0, "the end of all")

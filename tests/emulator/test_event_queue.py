@@ -20,11 +20,13 @@ class Steps:
         self.ended: list[str] = []
         self.gates: dict[str, threading.Event] = {}
         self.refused: set[str] = set()
+        self.held: list[str] = []
         self.threads: set[threading.Thread] = set()
 
     def begin(self, item: str) -> Rest | None:
         if item in self.refused:
             self.queue.hold(item)
+            self.held.append(item)
             return None
         self.begun.append(item)
         gate = self.gates[item] = threading.Event()
@@ -68,6 +70,7 @@ def test_what_cannot_begin_keeps_its_place(steps: Steps) -> None:
     for item in "abc":
         steps.queue.add(item)
     steps.wait_for("a")
+    wait_for(lambda: steps.held, "b to be held")
     steps.refused.clear()
     steps.queue.go_on()
     steps.wait_for("abc")
@@ -78,6 +81,7 @@ def test_the_end_of_one_lets_the_next_begin(steps: Steps) -> None:
     for item in "abc":
         steps.queue.add(item)
     steps.wait_for("a")
+    wait_for(lambda: steps.held, "b to be held")
     steps.refused.clear()
     let_go(steps, "a")
     steps.wait_for("abc")

@@ -134,4 +134,4 @@ def test_a_loop_over_a_destination_ends(aws: Lambda) -> None:
     aws.send()
     aws.wait_for_log("the record for app is dropped: Lambda has detected your function being")
     assert aws.log.count("START RequestId") == 16
-    assert aws.events.undone == 0
+    wait_for(lambda: aws.events.undone == 0, "the end of the last event")

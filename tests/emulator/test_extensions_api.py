@@ -187,6 +187,15 @@ def test_a_subscription(api):
         ({"destination": {"protocol": "TCP", "port": 0}}, "port must be 1 to 65535"),
         ({"destination": {"protocol": "HTTP", "URI": "http://example.com"}}, "URI must lead to"),
         ({"destination": {"protocol": "HTTP", "URI": "http://localhost:x"}}, "URI is no address"),
+        ({"destination": {"protocol": "HTTP", "URI": "http://["}}, "URI is no address"),
+        (
+            {"destination": {"protocol": "HTTP", "URI": "http://localhost:1/h\u00e9"}},
+            "the path in URI must be percent-encoded",
+        ),
+        (
+            {"destination": {"protocol": "HTTP", "URI": "http://localhost:1/a b"}},
+            "the path in URI must be percent-encoded",
+        ),
         ({"buffering": {"maxItems": 1}}, "maxItems must be 1000 to 10000, found 1"),
         ({"buffering": {"timeoutMs": 10**6}}, "timeoutMs must be 25 to 30000"),
     ],

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from penstock.emulator.environments import guardian
+from penstock.emulator.environments.worker_process import WorkerProcess
 from tests.tools import PATIENCE, is_running, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are read from /proc")
@@ -24,7 +25,7 @@ def test_an_emulator_that_is_gone_before_it_hears_of_the_process_leaves_none():
     theirs, report = os.pipe()
     os.close(ours)
     os.close(theirs)
-    command = [sys.executable, "-I", "-S", guardian.__file__, str(control), str(report), *LONER]
+    command = [sys.executable, "-I", "-S", guardian.__file__, str(control), str(report), "", *LONER]
     with subprocess.Popen(
         command,
         pass_fds=(control, report),
@@ -36,7 +37,7 @@ def test_an_emulator_that_is_gone_before_it_hears_of_the_process_leaves_none():
         os.close(report)
         output, _ = started.communicate(timeout=PATIENCE)
     assert started.returncode == -signal.SIGKILL
-    assert all(not is_running(int(pid)) for pid in output.split())
+    wait_for(lambda: not any(is_running(int(pid)) for pid in output.split()), "their end")
 
 
 def test_what_has_the_mark_is_killed_however_it_was_started():
@@ -80,3 +81,36 @@ def test_a_guardian_that_is_killed_takes_what_it_has_guarded_along(serve):
     wait_for(lambda: not any(map(is_running, pids)), "the end of them all")
     again = httpx.get(function.url, timeout=PATIENCE).json()
     assert not {*again} & {*pids}
+
+
+def test_a_folder_that_the_function_s_own_variables_name_stays(serve, tmp_path):
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    function = serve(
+        "def handler(event, context): return os.getppid()",
+        environment={"TMPDIR": str(kept), "PENSTOCK_TEMPORARY": str(kept)},
+    )
+    guardian_pid = httpx.get(function.url, timeout=PATIENCE).json()
+    function.emulator.stop()
+    wait_for(lambda: not is_running(guardian_pid), "the end of the guardian")
+    assert kept.is_dir()
+
+
+def test_the_folder_for_temporary_files_goes_with_all_that_is_in_it_and_nothing_else(tmp_path):
+    elsewhere, temporary = tmp_path / "elsewhere", tmp_path / "temporary"
+    for folder in (elsewhere, temporary / "inner"):
+        folder.mkdir(parents=True)
+        (folder / "file").touch()
+    (temporary / "to a folder").symlink_to(elsewhere)
+    (temporary / "inner" / "to nothing").symlink_to("nothing")
+    process = WorkerProcess(
+        ["sleep", "600"],
+        folder=tmp_path,
+        environment=os.environ,
+        temporary=str(temporary),
+        on_output=lambda data: None,
+        on_exit=lambda status: None,
+    )
+    process.kill()
+    wait_for(lambda: not temporary.exists(), "the end of the folder")
+    assert (elsewhere / "file").exists()

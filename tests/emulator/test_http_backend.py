@@ -170,6 +170,9 @@ def test_an_informational_answer_is_not_the_answer(server):
         ("http:///a", UnknownBackendError),
         ("http://127.0.0.1:port/", UnknownBackendError),
         ("http://nowhere.invalid/", UnknownBackendError),
+        ("http://a..b/", UnknownBackendError),
+        ("https://a..localhost/", UnknownBackendError),
+        (f"http://{'a' * 64}.invalid/", UnknownBackendError),
         ("http://127.0.0.1:1/", UnreachableBackendError),
     ],
 )
@@ -186,6 +189,11 @@ def test_no_tls_where_tls_was_expected(server):
     with pytest.raises(UnreachableBackendError, match="no TLS with 127"):
         Backend(f"https://127.0.0.1:{server.port}/", timeout=9, idle=9)
     answering.join()
+
+
+def test_silence_in_the_place_of_tls_is_silence(server):
+    with pytest.raises(BackendTimeoutError, match=r"no byte came for 0\.05 seconds"):
+        Backend(f"https://127.0.0.1:{server.port}/", timeout=60, idle=0.05)
 
 
 @pytest.mark.parametrize("headers", [[("a", "b\r\nc: d")], [("a b", "c")], [("ä", "c")]])

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from penstock.emulator.http.http_server import ClientGoneError, Exchange, HttpServer
-from tests.tools import RawClient, wait_for
+from penstock.errors import RemoteProtocolError
+from tests.tools import PATIENCE, RawClient, wait_for
 
 
 @pytest.fixture
@@ -98,6 +99,24 @@ def test_an_aborted_answer_to_http_1_0_is_reset(listen):
         client.read_all()
 
 
+@pytest.mark.parametrize("error", [LookupError, RemoteProtocolError])
+def test_an_answer_that_fails_in_its_middle_does_not_look_whole_to_http_1_0(listen, error):
+    may_fail = threading.Event()
+
+    def fail(exchange: Exchange) -> None:
+        exchange.begin(200, [])
+        exchange.send(b"one")
+        may_fail.wait(10)
+        raise error("no more")
+
+    client = listen(fail)
+    client.send(b"GET / HTTP/1.0\r\n\r\n")
+    client.read_until(b"one")
+    may_fail.set()
+    with pytest.raises(ConnectionResetError):
+        client.read_all()
+
+
 @pytest.mark.parametrize(
     "request_bytes",
     [
@@ -161,7 +180,26 @@ def test_a_head_may_come_byte_by_byte(listen):
 def test_a_head_that_is_too_large_says_so(listen):
     client = listen(echo)
     client.send(b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 70_000)
-    assert client.read_all().startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+    answer = client.read_all()
+    assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+    assert b"the head of the request has " in answer
+    assert answer.endswith(b" bytes or more; at most 65536 are taken\n")
+
+
+@pytest.mark.parametrize("separator", [b": ", b":"], ids=["plain", "unusual"])
+@pytest.mark.parametrize("pieces", [1, 9])
+def test_a_head_has_its_limit_to_the_byte(listen, separator, pieces):
+    start, end = b"GET /a HTTP/1.1\r\nHost: x\r\nX" + separator, b"\r\n\r\n"
+    for size in (65_536, 65_537):
+        client = listen(echo)
+        head = start + b"x" * (size - len(start) - len(end)) + end
+        step = -(-len(head) // pieces)
+        for at in range(0, len(head), step):
+            client.send(head[at : at + step])
+        if size == 65_536:
+            assert b"X-Target: /a?" in client.read_until(b"\r\n\r\n")
+        else:
+            assert client.read_all().startswith(b"HTTP/1.1 431 ")
 
 
 def test_another_version_of_http_is_not_spoken(listen):
@@ -239,3 +277,19 @@ def test_stopping_closes_connections_and_frees_the_port():
 
     wait_for(can_listen, "the port to be free")
     again[0].stop()
+
+
+def test_a_connection_for_which_there_is_no_thread_is_closed_and_forgotten():
+    server = HttpServer(echo)
+    # More than there are addresses for.
+    before = threading.stack_size(1 << 50)
+    try:
+        with RawClient(server.port) as client:
+            assert client.read_all() == b""
+    finally:
+        threading.stack_size(before)
+    assert server.wait_until_unused(PATIENCE)
+    with RawClient(server.port) as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert client.read_until(b"\r\n").startswith(b"HTTP/1.1 200")
+    server.stop()

@@ -64,3 +64,24 @@ def test_the_tail_is_the_last_bytes(size):
     for start in range(0, len(data), size):
         tail.add(data[start : start + size])
     assert tail.last() == data[-10:]
+
+
+def test_a_line_without_an_end_goes_on_in_parts_that_break_no_character():
+    written: list[str] = []
+    lines = Lines(written.append)
+    text = "x" + "\N{AUTOMOBILE}" * 600_000
+    data = text.encode()
+    for start in range(0, len(data), 65536):
+        lines.add(data[start : start + 65536])
+    assert len(written) == 2
+    lines.add(b"!\nnext\n")
+    assert "".join(written).replace("\n", "", 2) == text + "!\nnext\n"
+    assert all(len(part.encode()) < 1024 * 1024 + 65536 for part in written)
+
+
+def test_of_a_line_that_has_gone_on_whole_nothing_is_left():
+    written: list[str] = []
+    lines = Lines(written.append)
+    lines.add(b"x" * 1024 * 1024)
+    lines.flush()
+    assert written == ["x" * 1024 * 1024 + "\n"]

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from penstock.emulator import policies
-from penstock.emulator.policies import Permission, Policy, PolicyError
+from penstock.emulator.lambda_api.errors import ApiError
+from penstock.emulator.lambda_api.shapes import REQUESTS
+from penstock.emulator.lambda_api.validation import check
+from penstock.emulator.policies import Permission, Policy
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:app"
 BOTH = [
@@ -17,10 +20,21 @@ BOTH = [
     {"Action": "lambda:InvokeFunction", "Principal": "*", "InvokedViaFunctionUrl": True},
 ]
 
+USUAL = {
+    "FunctionName": "app",
+    "StatementId": "s1",
+    "Action": "lambda:InvokeFunction",
+    "Principal": "s3.amazonaws.com",
+}
+
+
+def problems(**request: Any) -> list[str]:
+    """What the API's model has against a request."""
+    return check(REQUESTS["AddPermission"], {**USUAL, **request})
+
 
 def permission(sid: str = "s1", **request: Any) -> Permission:
-    given = {"Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com", **request}
-    return policies.permission_from_request({"StatementId": sid, **given})
+    return policies.permission_from_request({**USUAL, "StatementId": sid, **request})
 
 
 def policy(*requests: dict[str, Any]) -> Policy:
@@ -31,7 +45,7 @@ def policy(*requests: dict[str, Any]) -> Policy:
 
 
 def refusal(**request: Any) -> str:
-    with pytest.raises(PolicyError) as caught:
+    with pytest.raises(ApiError) as caught:
         permission(**request)
     assert caught.value.status == 400
     return f"{caught.value.error_type}: {caught.value}"
@@ -97,20 +111,20 @@ def test_the_document_has_all_statements_in_order() -> None:
 
 
 def test_a_policy_without_statements_is_none() -> None:
-    with pytest.raises(PolicyError, match="resource you requested does not exist") as caught:
+    with pytest.raises(ApiError, match="resource you requested does not exist") as caught:
         Policy().document(ARN)
     assert (caught.value.error_type, caught.value.status) == ("ResourceNotFoundException", 404)
 
 
 def test_a_statement_id_is_taken_once() -> None:
-    with pytest.raises(PolicyError, match=r"The statement id \(s1\) provided already") as caught:
+    with pytest.raises(ApiError, match=r"The statement id \(s1\) provided already") as caught:
         Policy().added(permission(), ARN).added(permission(Principal="*"), ARN)
     assert (caught.value.error_type, caught.value.status) == ("ResourceConflictException", 409)
 
 
 def test_a_policy_has_at_most_20_kilobytes() -> None:
     grown = Policy()
-    with pytest.raises(PolicyError, match=r"bigger than the limit \(20480\)") as caught:
+    with pytest.raises(ApiError, match=r"bigger than the limit \(20480\)") as caught:
         for number in range(1000):
             grown = grown.added(permission(f"{number:0100}"), ARN)
     assert caught.value.error_type == "PolicyLengthExceededException"
@@ -122,44 +136,37 @@ def test_a_statement_is_removed_by_its_id() -> None:
 
 
 def test_only_what_is_there_can_be_removed() -> None:
-    with pytest.raises(PolicyError, match="Statement s9 is not found in resource policy"):
+    with pytest.raises(ApiError, match="Statement s9 is not found in resource policy"):
         policy(*BOTH).removed("s9")
-    with pytest.raises(PolicyError, match="No policy is associated with the given resource"):
+    with pytest.raises(ApiError, match="No policy is associated with the given resource"):
         Policy().removed("s9")
 
 
-def test_a_change_can_be_meant_for_one_revision() -> None:
-    policies.check_revision(None, "a")
-    policies.check_revision("a", "a")
-    with pytest.raises(PolicyError, match="Call the GetPolicy API") as caught:
-        policies.check_revision("b", "a")
-    assert (caught.value.error_type, caught.value.status) == ("PreconditionFailedException", 412)
-
-
-def test_there_are_no_policies_for_latest() -> None:
-    policies.check_qualifier(None)
-    policies.check_qualifier("live")
-    with pytest.raises(PolicyError, match=r"do not support adding policies for \$LATEST"):
-        policies.check_qualifier("$LATEST")
-
-
 def test_what_breaks_the_apis_patterns_is_refused_in_aws_words() -> None:
-    assert refusal(StatementId="a.b") == (
-        "ValidationException: 1 validation error detected: Value 'a.b' at 'statementId' failed "
-        "to satisfy constraint: Member must satisfy regular expression pattern: ([a-zA-Z0-9-_]+)"
+    (problem,) = problems(StatementId="a.b")
+    assert problem == (
+        "Value 'a.b' at 'statementId' failed to satisfy constraint: Member must satisfy regular "
+        "expression pattern: ([a-zA-Z0-9-_]+)"
     )
-    assert refusal(FunctionUrlAuthType="SOME").endswith(
-        "Member must satisfy enum value set: [NONE, AWS_IAM]"
-    )
-    assert "'sourceAccount'" in refusal(SourceAccount="12")
-    assert "less than or equal to 100" in refusal(StatementId="s" * 101)
-    assert "be a string" in refusal(SourceArn=["arn"])
+    (problem,) = problems(FunctionUrlAuthType="SOME")
+    assert problem.endswith("Member must satisfy enum value set: [NONE, AWS_IAM]")
+    assert "'sourceAccount'" in problems(SourceAccount="12")[0]
+    assert "less than or equal to 100" in problems(StatementId="s" * 101)[0]
+    assert problems(SourceArn="arn:aws:s3:::bucket", SourceAccount="123456789012") == []
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
-    text = refusal(Action=None, Principal=None)
-    assert "2 validation errors detected: Value null at 'action' failed" in text
-    assert "; Value null at 'principal' failed to satisfy constraint: Member must not be" in text
+    assert problems(Action=None, Principal=None) == [
+        "Value null at 'action' failed to satisfy constraint: Member must not be null",
+        "Value null at 'principal' failed to satisfy constraint: Member must not be null",
+    ]
+
+
+@pytest.mark.parametrize("request_", [{"StatementId": 5}, {"InvokedViaFunctionUrl": "yes"}])
+def test_a_value_of_another_type_cannot_be_read(request_: dict[str, Any]) -> None:
+    with pytest.raises(ApiError) as caught:
+        problems(**request_)
+    assert caught.value.error_type == "SerializationException"
 
 
 def test_the_conditions_of_urls_go_with_their_actions() -> None:
@@ -170,7 +177,6 @@ def test_the_conditions_of_urls_go_with_their_actions() -> None:
     assert "only supported for lambda:InvokeFunction action" in refusal(
         Action="lambda:InvokeFunctionUrl", InvokedViaFunctionUrl=True
     )
-    assert "SerializationException" in refusal(InvokedViaFunctionUrl="yes")
 
 
 @pytest.mark.parametrize("principal", ["example.com", "12345", "arn:aws:s3:::bucket", "me"])
@@ -179,7 +185,12 @@ def test_a_principal_that_is_nobody_is_refused(principal: str) -> None:
 
 
 def allows_url(policy, auth_type):
-    return not policies.missing_for_url(policy, auth_type, "app")
+    return not policies.missing_for_url(policy, auth_type)
+
+
+def commands(policy, *function):
+    missing = policies.missing_for_url(policy, "NONE")
+    return policies.commands_for_url(policy, missing, *function)
 
 
 def test_a_none_url_needs_both_permissions() -> None:
@@ -191,7 +202,6 @@ def test_a_none_url_needs_both_permissions() -> None:
 
 def test_an_iam_url_needs_none() -> None:
     assert allows_url(Policy(), "AWS_IAM")
-    assert policies.missing_for_url(Policy(), "AWS_IAM", "app") == ()
 
 
 def test_wider_permissions_do_as_well() -> None:
@@ -216,7 +226,7 @@ def test_a_permission_for_some_is_none_for_everybody(narrower: dict[str, str]) -
 
 
 def test_what_a_url_lacks_comes_as_commands() -> None:
-    url, invoke = policies.missing_for_url(Policy(), "NONE", "app")
+    url, invoke = commands(Policy(), "app")
     assert url == (
         "aws lambda add-permission --function-name app --statement-id "
         "FunctionURLAllowPublicAccess --action lambda:InvokeFunctionUrl --principal '*' "
@@ -227,14 +237,14 @@ def test_what_a_url_lacks_comes_as_commands() -> None:
         "FunctionURLAllowInvokeAction --action lambda:InvokeFunction --principal '*' "
         "--invoked-via-function-url"
     )
-    assert policies.missing_for_url(policy(BOTH[0]), "NONE", "app") == (invoke,)
-    assert policies.missing_for_url(policy(*BOTH), "NONE", "app") == ()
+    assert commands(policy(BOTH[0]), "app") == [invoke]
+    assert commands(policy(*BOTH), "app") == []
 
 
 def test_the_commands_do_not_collide_with_what_is_there() -> None:
     narrow = {**BOTH[0], "SourceAccount": "123456789012"}
     there = Policy().added(permission("FunctionURLAllowPublicAccess", **narrow), ARN)
-    command = policies.missing_for_url(there, "NONE", "app", "live")[0]
+    command = commands(there, "app", "live")[0]
     words = shlex.split(command)
     assert words[words.index("--statement-id") + 1] == "FunctionURLAllowPublicAccess2"
     assert words[words.index("--qualifier") + 1] == "live"

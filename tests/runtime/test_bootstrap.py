@@ -91,10 +91,11 @@ def test_a_start_that_cannot_be_reported_is_said(tmp_path):
 
 def test_a_runtime_api_that_is_not_there_is_said(tmp_path):
     (tmp_path / "app.py").write_text(HANDLER)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-
-    run = Client("penstock", tmp_path, "app.handler", [], address=address).wait()
+    with socket.socket() as taken:
+        # Nobody listens on it, and nobody else is given it.
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        run = Client("penstock", tmp_path, "app.handler", [], address=address).wait()
 
     assert run.status == 1
     assert run.stderr.startswith(

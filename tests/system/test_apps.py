@@ -11,9 +11,11 @@ import pytest
 
 from penstock.emulator.environments import processes
 from tests.event_sources.http_events import LOAD_BALANCER, REST_API
-from tests.tools import is_running, lambda_client, wait_for
+from tests.tools import each_value_in_one_test, is_running, lambda_client, wait_for
 
 from .test_extensions import LISTENS, extensions  # noqa: F401  (a fixture)
+
+pytestmark = each_value_in_one_test
 
 RUNTIMES = {
     "own": (sys.executable, "-m", "penstock.runtime", "app.handler"),
@@ -135,6 +137,8 @@ def test_one_environment_serves_all_kinds_of_requests(framework, runtime, serve)
         assert "secret" not in failed.text
         assert httpx.get(f"{function.url}/nowhere").status_code == 404
         assert httpx.head(f"{function.url}/nowhere").content == b""
+        # The answer to HEAD is whole before the function is through with it.
+        wait_for(lambda: not function.emulator.is_busy, "the environment to be free")
     log = function.wait_for_log("secret")
     assert log.count("STARTED") == 1
     assert log.count("LATER") == 3

@@ -26,7 +26,9 @@ from penstock.wire.trailers import ERROR_TYPE
 from tests.conftest import PREAMBLE, LocalFunction
 from tests.runtime.recorder import Recorded, RuntimeApiRecorder
 from tests.system.test_order import SHAPES
-from tests.tools import missing, wait_for
+from tests.tools import each_value_in_one_test, missing, wait_for
+
+pytestmark = each_value_in_one_test
 
 ROOT = Path(__file__).parents[2]
 INSTALLED = ROOT / ".tools/awslambdaric"

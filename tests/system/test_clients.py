@@ -683,6 +683,8 @@ def test_boto3_tries_again_by_itself_until_an_environment_is_free(serve, gate):
         max_environments=1,
     )
     boto3_client(function).invoke(FunctionName="app", InvocationType="Event", Payload=b'"hold"')
+    # It begins after the answer.
+    function.wait_for_log("START RequestId")
     client = boto3_client(function, retries={"total_max_attempts": 10, "mode": "standard"})
     refused: list[int] = []
 

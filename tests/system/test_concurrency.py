@@ -14,7 +14,9 @@ import pytest
 
 import penstock
 from tests.runtime.recorder import Recorded, RuntimeApiRecorder
-from tests.tools import wait_for
+from tests.tools import each_value_once, wait_for
+
+pytestmark = each_value_once
 
 PREAMBLE = """\
 import asyncio, contextvars, functools, json, logging, os, sys, threading

@@ -8,6 +8,10 @@ import textwrap
 import httpx
 import pytest
 
+from tests.tools import each_value_once
+
+pytestmark = each_value_once
+
 RUNTIMES = {
     "own": (sys.executable, "-m", "penstock.runtime", "app.handler"),
     "takeover": (sys.executable, "-m", "awslambdaric", "app.handler"),

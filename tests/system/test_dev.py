@@ -16,9 +16,11 @@ import httpx
 import pytest
 
 from tests.conftest import PREAMBLE
-from tests.tools import RawClient, is_running, wait_for
+from tests.tools import RawClient, is_running, repeated, wait_for
 
 MB = 1_000_000
+# Of 100 KB each.
+BLOCKS = repeated(1_900, here=1_000)
 PENSTOCK = (sys.executable, "-m", "penstock.cli")
 
 
@@ -151,14 +153,14 @@ def test_memory_stays_flat_and_the_handler_is_held_while_a_client_reads_slowly(a
 
     with RawClient(running.port) as client:
         client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-        client.send(b"GET /1900 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        client.send(b"GET /%d HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" % BLOCKS)
         client.read_until(b"\r\n\r\n")
         written = -1
         while written != (now := int(progress.read_text() or 0) if progress.exists() else 0):
             written = now
             time.sleep(0.3)
         # It stands still, with no more under way than sockets' buffers hold.
-        assert written < 1900 / 4
+        assert written < BLOCKS / 4
 
         received = len(client.received)
         last = b""
@@ -169,7 +171,7 @@ def test_memory_stays_flat_and_the_handler_is_held_while_a_client_reads_slowly(a
             reads += 1
             if reads % 16 == 0:
                 time.sleep(0.001)
-    assert received > 190 * MB
+    assert received > BLOCKS * 100_000
     assert last.endswith(b"\r\n0\r\n\r\n")
     after = [peak_memory(pid) for pid in (running.process.pid, runtime)]
     grown = [round((b - a) / MB, 1) for a, b in zip(before, after, strict=True)]
@@ -198,6 +200,18 @@ def test_the_welcome_says_what_makes_calls_differ(dev):
     assert "In effect: --strict, --fault 429, --no-quirk dry-run-runs\n" in running.text
 
 
+def test_the_welcome_says_what_makes_calls_fail(dev):
+    running = dev(
+        "def handler(event, context): return 1",
+        *("--account-concurrency", "5", "--reserved-concurrency", "0", "--bandwidth", "aws"),
+        *("--enforce-permissions", "--enforce-memory", "--freeze"),
+    )
+    assert (
+        "In effect: --freeze, --enforce-memory, --enforce-permissions, --bandwidth aws, "
+        "--reserved-concurrency 0, --account-concurrency 5\n"
+    ) in running.text
+
+
 def test_variables_name_and_mode_from_the_command_line(dev):
     running = dev(
         "def handler(event, context):\n"
@@ -214,7 +228,6 @@ def test_variables_name_and_mode_from_the_command_line(dev):
         (["app.py"], 1, "'app.py' names no handler; write module:handler or path/file.py:handler"),
         (["./app.py::handler"], 1, "'./app.py::handler' names no handler"),
         ([".:handler"], 1, "'.:handler' names no handler"),
-        (["a:b", "--port", "99999"], 1, "cannot listen on localhost:99999: "),
         (["a:b", "--allow-origin", "localhost:5173"], 1, "write scheme://host:port, as in http"),
         (["nowhere.py:handler"], 1, "there is no file nowhere.py (looked from "),
         (["a:b", "--env", "X"], 1, "--env takes NAME=VALUE, not 'X'"),
@@ -238,10 +251,17 @@ def test_variables_name_and_mode_from_the_command_line(dev):
         (["--state", "/nosuch/a/b"], 1, "there is no folder /nosuch/a to make it in"),
     ],
 )
-def test_what_is_wrong_is_said(arguments, status, message):
-    done = penstock("dev", *arguments)
+def test_what_is_wrong_is_said(arguments, status, message, run_penstock):
+    done = run_penstock("dev", *arguments)
     assert done.returncode == status
     assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_that_is_none_is_said():
+    done = penstock("dev", "a:b", "--port", "99999")
+    assert done.returncode == 1
+    assert "cannot listen on localhost:99999: " in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 
@@ -131,17 +130,10 @@ def test_the_bandwidth_needs_no_rest_api(dev):  # noqa: F811
         (["--quirk", "dry-run-runs", "--no-quirk", "dry-run-runs"], "cannot be on and off"),
     ],
 )
-def test_a_bad_value_is_told_at_once(tmp_path, options, text):
+def test_a_bad_value_is_told_at_once(tmp_path, options, text, run_penstock):
     (tmp_path / "app.py").write_text(HELLO)
 
-    done = subprocess.run(
-        [*PENSTOCK, "dev", "app.py:handler", "--port", "0", *options],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        env=os.environ,
-    )
+    done = run_penstock("dev", "app.py:handler", "--port", "0", *options)
 
     assert done.returncode == 1
     assert text in done.stderr

@@ -16,8 +16,8 @@ import pytest
 
 from tests.tools import repeated
 
-INVOCATIONS = repeated(10_000, here=4_000)
-WARM = 2_000
+INVOCATIONS = repeated(10_000, here=1_500)
+WARM = repeated(2_000, here=500)
 
 SOURCE = """
 import asyncio

@@ -29,7 +29,7 @@ def test_from_the_start_to_the_end(serve):
     events = []
     function.emulator.subscribe(events.append)
     httpx.get(function.url)
-    function.wait_for_log("REPORT")
+    wait_for(lambda: "report" in types(events), "the report")
     function.emulator.stop()
     assert types(events) == [
         *["initStart", "function", "initRuntimeDone", "initReport"],

@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.tools import lambda_client, wait_for
+from penstock.emulator.environments import processes
+from tests.tools import PATIENCE, lambda_client, wait_for
 
 AWS_CLIENT = (sys.executable, "-m", "awslambdaric", "app.handler")
 
@@ -135,8 +136,10 @@ def handler(event, context): return 1
 
 
 def test_with_an_extension_the_runtime_hears_of_the_end_and_without_one_it_is_killed(
-    serve, extensions
+    serve, extensions, monkeypatch
 ):
+    # Lambda gives it 0.3 seconds.
+    monkeypatch.setattr(processes, "RUNTIME_SECONDS", PATIENCE)
     alone = serve(SAYS_GOODBYE)
     both = serve(SAYS_GOODBYE, extensions_folder=extensions(listens=LISTENS))
     for function in (alone, both):
@@ -248,13 +251,15 @@ def test_an_extension_inside_the_runtime(serve):
 
 
 SUBSCRIBES = """
-received = []
+reported = threading.Event()
 
 class Receiver(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         for event in json.loads(self.rfile.read(int(self.headers["Content-Length"]))):
             if event["type"] != "extension":
                 print("GOT", json.dumps(event), flush=True)
+            if event["type"] == "platform.report":
+                reported.set()
         self.send_response(200)
         self.end_headers()
 
@@ -270,9 +275,18 @@ call("PUT", "PATH", {
     "buffering": {"maxItems": 1000, "maxBytes": 262144, "timeoutMs": 25},
     "destination": {"protocol": "HTTP", "URI": f"http://sandbox.localdomain:{server.server_port}"},
 }, Lambda_Extension_Identifier=me)
+open(os.path.join(os.environ["GATES"], "subscribed"), "w").close()
 while next_event(me)["eventType"] != "SHUTDOWN":
     pass
-time.sleep(0.2)
+reported.wait()
+"""
+
+# The runtime starts when the extension has registered: the one does not wait for the other.
+SAYS_WHAT_IT_DOES = """
+while not os.path.exists(os.path.join(os.environ["GATES"], "subscribed")):
+    time.sleep(0.005)
+print("loaded")
+def handler(event, context): print("called")
 """
 
 
@@ -289,9 +303,9 @@ LOGS = [
 @pytest.mark.parametrize(
     ("path", "types"), [("/2022-07-01/telemetry", TELEMETRY), ("/2020-08-15/logs", LOGS)]
 )
-def test_an_extension_subscribes_to_what_happens(serve, extensions, path, types):
+def test_an_extension_subscribes_to_what_happens(serve, gate, extensions, path, types):
     function = serve(
-        "print('loaded')\ndef handler(event, context): print('called')",
+        SAYS_WHAT_IT_DOES,
         extensions_folder=extensions(subscribes=SUBSCRIBES.replace("PATH", path)),
     )
     httpx.get(function.url)
@@ -304,7 +318,7 @@ def test_an_extension_subscribes_to_what_happens(serve, extensions, path, types)
     )
 
 
-def test_what_waits_to_be_delivered_is_delivered_at_the_end(serve, extensions):
+def test_what_waits_to_be_delivered_is_delivered_at_the_end(serve, gate, extensions):
     patient = SUBSCRIBES.replace("PATH", "/2022-07-01/telemetry").replace("25}", "30000}")
     function = serve(PLAIN, extensions_folder=extensions(patient=patient))
     httpx.get(function.url)
@@ -351,4 +365,5 @@ def test_two_extensions_and_a_log_tail_of_the_function_only(serve, extensions):
     tail = b64decode(answer["LogResult"]).decode()
     assert "said by the function" in tail
     assert "eventType" not in tail
-    assert len(events(function.log)) == 2
+    # What they print comes on a way of its own.
+    wait_for(lambda: len(events(function.log)) == 2, "what both extensions print")

@@ -12,7 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.tools import is_running, wait_for
+from penstock.emulator.environments import processes
+from tests.tools import PATIENCE, is_running, wait_for
 
 from .test_dev import dev  # noqa: F401  (a fixture)
 from .test_extensions import LISTENS, extensions  # noqa: F401  (a fixture)
@@ -99,7 +100,13 @@ def test_nothing_is_frozen_while_one_of_several_runs(serve, gate):
 
 
 @linux
-def test_extensions_are_frozen_too_and_hear_of_the_end(serve, extensions):  # noqa: F811
+def test_extensions_are_frozen_too_and_hear_of_the_end(
+    serve,
+    extensions,  # noqa: F811
+    monkeypatch,
+):
+    # Lambda gives the runtime 0.3 seconds.
+    monkeypatch.setattr(processes, "RUNTIME_SECONDS", PATIENCE)
     source = LISTENS.replace(
         "me = register", "print('PID', os.getpid(), flush=True)\nme = register"
     )
@@ -114,7 +121,7 @@ def test_extensions_are_frozen_too_and_hear_of_the_end(serve, extensions):  # no
         freezes=True,
     )
     pid = httpx.get(function.url).json()
-    extension = int(function.log.partition("PID ")[2].split()[0])
+    extension = int(function.wait_for_log("PID ").partition("PID ")[2].split()[0])
     for process in (pid, extension):
         wait_for(lambda process=process: is_stopped(process), f"process {process} to be frozen")
     assert httpx.get(function.url).json() == pid

@@ -20,7 +20,9 @@ import httpx
 import pytest
 
 from penstock.emulator.rest_apis import api_of_function
-from tests.tools import PATIENCE, RawClient, lambda_client, wait_for
+from tests.tools import PATIENCE, RawClient, each_value_in_one_test, lambda_client, wait_for
+
+pytestmark = each_value_in_one_test
 
 HANDLER = """
 @streamify_response

@@ -17,6 +17,9 @@ import pytest
 
 from tests.runtime.clients import Client, Run
 from tests.runtime.hostile_api import ACCEPTED, Behaviour, Connection, HostileApi, answer, event
+from tests.tools import each_value_in_one_test
+
+pytestmark = each_value_in_one_test
 
 SOURCE = """\
 import os

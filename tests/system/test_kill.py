@@ -31,7 +31,7 @@ from tests.tools import PATIENCE, lambda_client, needs, repeated, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are read from /proc")
 
-KILLS = int(os.environ.get("PENSTOCK_KILLS") or repeated(200, here=6))
+KILLS = int(os.environ.get("PENSTOCK_KILLS") or repeated(200, here=2))
 SEED = int(os.environ.get("PENSTOCK_KILL_SEED") or random.SystemRandom().randrange(2**32))
 
 STREAMS = 4

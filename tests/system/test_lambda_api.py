@@ -20,7 +20,16 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.emulator.lambda_api.conftest import ROLE, zipped
-from tests.tools import PATIENCE, is_running, lambda_client, missing, needs, wait_for
+from tests.tools import (
+    PATIENCE,
+    is_running,
+    lambda_client,
+    missing,
+    needs,
+    only_in_ci,
+    repeated,
+    wait_for,
+)
 
 PENSTOCK = (sys.executable, "-m", "penstock.cli")
 
@@ -137,7 +146,9 @@ def test_boto3_from_the_first_to_the_last(empty, gate):
         client.get_function(FunctionName="app")
 
 
+@pytest.mark.timeout(180)  # it starts AWS's program ten times
 def test_the_aws_cli_from_the_first_to_the_last(empty, gate, tmp_path):
+    only_in_ci("the AWS CLI starts ten times; boto3 goes the same way")
     path = Path(sys.executable).with_name("aws")
     if not path.exists():
         missing(f"there is no {path}")
@@ -304,7 +315,7 @@ def test_killed_at_any_moment_it_loses_nothing_that_it_has_answered(empty, tmp_p
     moments = random.Random(5)
     functions: list[str] = []
     tags: list[str] = []
-    for number in range(6):
+    for number in range(repeated(6, here=2)):
         running = empty("--state", str(state))
         client = running.client
         listed = client.get_paginator("list_functions").paginate()

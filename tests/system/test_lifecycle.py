@@ -12,7 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.tools import RawClient, is_running, lambda_client, wait_for
+from penstock.emulator.environments import environments
+from tests.tools import PATIENCE, RawClient, each_value_once, is_running, lambda_client, wait_for
+
+pytestmark = each_value_once
 
 PID = """
 @streamify_response
@@ -21,7 +24,9 @@ async def handler(event, context):
 """
 
 
-def test_an_environment_is_used_again(serve):
+def test_an_environment_is_used_again(serve, monkeypatch):
+    # How soon it is free again depends on how busy the machine is.
+    monkeypatch.setattr(environments, "_REUSE_GRACE", PATIENCE)
     function = serve(PID)
     assert httpx.get(function.url).text == httpx.get(function.url).text
 

@@ -16,7 +16,9 @@ from penstock.emulator.emulator import Emulator
 from penstock.emulator.functions import function_from_target
 from tests.event_sources.http_events import FUNCTION_URL
 from tests.system.frameworks.table import ROUTES, installed
-from tests.tools import PATIENCE, lambda_client
+from tests.tools import PATIENCE, each_value_in_one_test, lambda_client
+
+pytestmark = each_value_in_one_test
 
 EXAMPLE = Path(__file__).parents[2] / "examples/mcp-server"
 

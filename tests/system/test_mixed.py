@@ -18,8 +18,8 @@ RUNTIMES = {
     "takeover": (sys.executable, "-m", "awslambdaric", "app.handler"),
 }
 
-INVOCATIONS = repeated(1_000, here=250)
-WARM = repeated(200, here=100)
+INVOCATIONS = repeated(1_000, here=140)
+WARM = repeated(200, here=70)
 
 APP = """
 import re

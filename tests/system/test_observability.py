@@ -21,7 +21,9 @@ import httpx
 import pytest
 
 from tests.conftest import LocalFunction
-from tests.tools import PATIENCE, lambda_client, wait_for
+from tests.tools import PATIENCE, each_value_in_one_test, lambda_client, wait_for
+
+pytestmark = each_value_in_one_test
 
 CLIENTS = {"AWS's client": "awslambdaric", "the runtime": "penstock.runtime"}
 

@@ -19,6 +19,9 @@ from tests.system.parity.comparing import assert_alike, both, sent
 from tests.system.parity.failures import FAILURES
 from tests.system.parity.records import RECORDS
 from tests.system.parity.values import VALUES
+from tests.tools import each_value_once
+
+pytestmark = each_value_once
 
 PYTHON_311 = {"AWS_EXECUTION_ENV": "AWS_Lambda_python3.11"}
 PYTHON_313 = {"AWS_EXECUTION_ENV": "AWS_Lambda_python3.13"}

@@ -16,7 +16,7 @@ from penstock.emulator import limits
 from tests.emulator.api_server import ERROR, STREAM, serving_apis, with_timeout
 from tests.system.test_apps import FASTAPI, FLASK
 from tests.system.test_dev import PENSTOCK, Dev
-from tests.tools import needs
+from tests.tools import needs, wait_for
 
 NULS = bytes(8)
 
@@ -76,6 +76,8 @@ def test_an_app_streams_and_gets_its_requests_whole(app, serve_api, gate):
     assert api.get("/local/fails").status_code == 500
     assert api.get("/local/nowhere").status_code == 404
     assert api.request("HEAD", "/local/nowhere").content == b""
+    # The answer to HEAD is whole before the function is through with it.
+    wait_for(lambda: not api.emulator.is_busy, "the environment to be free")
     # The function's URL is there as well.
     assert httpx.get(f"{api.url}/nowhere").status_code == 404
 
@@ -215,6 +217,8 @@ def test_a_malformed_stream_is_aws_502_and_the_log_says_what_to_do(which, serve_
         assert (answer.status_code, answer.content) == (502, ERROR)
         assert answer.headers["content-type"] == "application/json"
         assert answer.headers["x-amzn-errortype"] == "InternalServerErrorException"
+        # The answer does not wait for the end of the function.
+        wait_for(lambda: not api.emulator.is_busy, "the environment to be free")
     log = api.wait_for_log(reason)
     request_id = answer.headers["x-amzn-requestid"]
     assert f"{request_id}: GET /local/ (REST API): AWS answers 502" in log
@@ -306,7 +310,7 @@ def test_after_the_head_silence_cuts_the_connection(
     log = api.wait_for_log("no byte came for 2 seconds")
     assert "send heartbeats" in log
     gate.open("1")
-    api.wait_for_log("END RequestId")
+    wait_for(lambda: not api.emulator.is_busy, "the environment to be free")
     assert api.get("/local/warm").status_code == 200
 
 

@@ -291,10 +291,12 @@ def test_a_backend_that_fails_before_its_head(which, mode, serve_api, backend):
 
 @pytest.mark.parametrize("mode", ["STREAM", "BUFFERED"])
 def test_a_backend_that_is_not_there(mode, serve_api):
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
-    api = serve_api(EVENT, change=in_front_of(f"http://127.0.0.1:{port}/", mode))
-    answer = api.get("/local/a")
+    with socket.socket() as taken:
+        # Nobody listens on it, and nobody else is given it.
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        api = serve_api(EVENT, change=in_front_of(f"http://127.0.0.1:{port}/", mode))
+        answer = api.get("/local/a")
     assert (answer.status_code, answer.content) == (504, UNREACHED)
     api = serve_api(EVENT, change=in_front_of("http://nowhere.invalid/", mode))
     answer = api.get("/local/a")

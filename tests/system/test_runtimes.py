@@ -430,7 +430,7 @@ def test_a_changed_script_takes_effect_and_an_answer_in_the_folder_does_not(serv
     assert "out.json" not in function.log
     (folder / "function.sh").write_text(FUNCTION.replace("Hello", "Bye"))
     wait_for(lambda: b"Bye" in invoke_as_rie(function), "the new code")
-    assert pid not in function.emulator.environment_pids
+    wait_for(lambda: pid not in function.emulator.environment_pids, "the end of the old one")
 
 
 def test_what_the_process_finds_in_its_environment(serve_command, monkeypatch):

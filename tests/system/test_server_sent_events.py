@@ -10,7 +10,9 @@ import pytest
 
 from tests.event_stream_reader import Event, read_events
 from tests.system.test_chromium import browse, text_of  # noqa: F401 - a fixture
-from tests.tools import wait_for
+from tests.tools import each_value_once, wait_for
+
+pytestmark = each_value_once
 
 RUNTIMES = {
     "own": (sys.executable, "-m", "penstock.runtime", "app.handler"),
@@ -50,9 +52,9 @@ each_handler = pytest.mark.parametrize(
 
 
 def read_until(chunks, mark):
-    """What comes up to and with the chunk that ends with `mark`."""
+    """What comes up to and with `mark`, and whole lines that came with it."""
     received = b""
-    while not received.endswith(mark):
+    while mark not in received or not received.endswith(b"\n\n"):
         received += next(chunks)
     return received
 

@@ -12,7 +12,9 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 
 from penstock.emulator.credentials import AccessKey, Credentials
-from tests.tools import RawClient, needs
+from tests.tools import RawClient, each_value_in_one_test, needs
+
+pytestmark = each_value_in_one_test
 
 KEY = AccessKey("AKIDEXAMPLE", "wJalrXUtnFEMI")
 TEMPORARY = AccessKey("ASIAEXAMPLE", "another/secret", "a+session/token==")

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 
 from penstock.emulator import limits
-from penstock.emulator.environments import accounting
-from tests.tools import is_running, wait_for
+from penstock.emulator.environments import accounting, environments
+from tests.tools import PATIENCE, is_running, wait_for
 
 from .test_freeze import is_stopped, linux
 
@@ -23,26 +25,30 @@ def test_a_start_that_takes_too_long_is_made_again_in_the_time_of_the_invocation
     serve, monkeypatch, tmp_path
 ):
     monkeypatch.setattr(limits, "INIT", 1.0)
+    ready = tmp_path / "ready"
     function = serve(
         f"""
-        try:
-            os.mkdir({str(tmp_path / "started")!r})
-            time.sleep(600)
-        except FileExistsError:
-            pass
+        while not os.path.exists({str(ready)!r}):
+            time.sleep(0.005)
 
         def handler(event, context): return context.get_remaining_time_in_millis()
         """,
         timeout=20,
         max_environments=1,
     )
-    left = httpx.get(function.url, timeout=30).json()
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(httpx.get, function.url, timeout=30)
+        wait_for(lambda: function.emulator.environment_pids, "the first start")
+        (first,) = function.emulator.environment_pids
+        function.wait_for_log("app was not ready after 1 seconds")
+        wait_for(lambda: not is_running(first), "the end of the first start")
+        ready.touch()
+        left = answer.result().json()
     assert left < 20_000
     log = function.wait_for_log("REPORT RequestId")
     assert re.search(
         r"INIT_REPORT Init Duration: 1\d\d\d\.\d\d ms\tPhase: init\tStatus: timeout", log
     )
-    assert "app was not ready after 1 seconds" in log
     assert "Init Duration" not in log.partition("REPORT RequestId")[2]
     assert log.count("START") == 1
 
@@ -148,6 +154,8 @@ def handler(event, context):
 
 def test_temporary_files_are_the_environment_s_own_and_go_with_it(serve, monkeypatch):
     monkeypatch.setattr(accounting, "TEMPORARY_FILES", 5)
+    # How soon the environment is free again depends on how busy the machine is.
+    monkeypatch.setattr(environments, "_REUSE_GRACE", PATIENCE)
     function = serve(TEMPORARY)
     name, pid = httpx.get(function.url).json()
     assert Path(name).exists()
@@ -198,3 +206,26 @@ def test_what_uses_too_much_memory_is_killed_if_it_is_to_be(serve):
     assert "signal: killed" in error["errorMessage"]
     used = re.search(r"app uses (\d+) MB of memory and has 128: killed", function.log)[1]
     function.wait_for_log(f"Max Memory Used: {used} MB")
+
+
+@linux
+def test_one_thread_that_has_nothing_else_to_do_looks_at_the_memory_of_all(serve):
+    function = serve(
+        """
+        def handler(event, context):
+            data = b"x" * 300_000_000
+            time.sleep(60)
+        """,
+        enforces_memory=True,
+    )
+    told_by = []
+
+    def listen(event):
+        if event.type == "penstock.log" and event.record.endswith(": killed"):
+            told_by.append(threading.current_thread().name)
+
+    function.emulator.subscribe(listen)
+    with ThreadPoolExecutor(2) as pool:
+        answers = pool.map(lambda _: httpx.get(function.url, timeout=30).json(), range(2))
+        assert [answer["errorType"] for answer in answers] == ["Runtime.ExitError"] * 2
+    assert told_by == ["memory", "memory"]

@@ -9,6 +9,10 @@ import sys
 import httpx
 import pytest
 
+from tests.tools import each_value_once
+
+pytestmark = each_value_once
+
 STREAMS = """
 @streamify_response
 {kind} handler(event, response_stream, context):
@@ -32,7 +36,10 @@ RUNTIMES = {
 @pytest.mark.parametrize("way", WAYS)
 def test_bytes_chunks_and_times_are_logged(way, runtime, serve):
     function = serve(
-        WAYS[way], command=RUNTIMES[runtime], environment={"PENSTOCK_LOG_STREAMS": "1"}
+        WAYS[way],
+        command=RUNTIMES[runtime],
+        environment={"PENSTOCK_LOG_STREAMS": "1"},
+        max_environments=1,
     )
     httpx.get(function.url)
     httpx.get(f"{function.url}/fails")

@@ -82,7 +82,11 @@ def altered_client(tmp_path: Path, alter: Callable[[str], str]) -> Path:
     spec = importlib.util.find_spec("awslambdaric")
     native = importlib.util.find_spec("runtime_client")
     folder = tmp_path / "altered"
-    shutil.copytree(Path(spec.origin).parent, folder / "awslambdaric")
+    shutil.copytree(
+        Path(spec.origin).parent,
+        folder / "awslambdaric",
+        ignore=shutil.ignore_patterns("__pycache__"),  # others may be writing there
+    )
     shutil.copy(native.origin, folder)
     changed = 0
     for file in (folder / "awslambdaric").glob("*.py"):

@@ -11,6 +11,9 @@ import httpx
 import pytest
 
 from tests.lambda_files import PACKAGE
+from tests.tools import each_value_in_one_test
+
+pytestmark = each_value_in_one_test
 
 WAYS = {
     "takeover": (sys.executable, "-m", "awslambdaric", "app.handler"),

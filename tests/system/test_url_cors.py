@@ -173,6 +173,7 @@ def test_a_page_that_it_allows_reaches_the_url_and_never_the_lambda_api(serve):
         answer = httpx.post(f"{function.url}{path}", headers=signed, content=b"{}")
         # It is the function that answers, as for any path of its URL.
         assert answer.headers["x-ran"] == "1", path
+    function.wait_for_log(f"RAN {paths[-1]}\n")
     assert [line for line in function.log.splitlines() if "RAN" in line] == [
         f"RAN {path}" for path in paths
     ]

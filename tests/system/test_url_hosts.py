@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from tests.system.test_chromium import browse, text_of
-from tests.tools import needs, wait_for
+from tests.tools import each_value_in_one_test, needs, wait_for
 
 __all__ = ["browse"]
 
@@ -18,6 +18,7 @@ WHERE = """
         yield Prelude(200, {"content-type": "text/html"})
         yield "<p>" + " ".join(event["requestContext"][key] for key in ("domainName", "apiId"))
 """
+pytestmark = each_value_in_one_test
 NAMES = pytest.mark.parametrize("name", ["my_app", "MyApp", "x" * 64], ids=["_", "case", "64"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import textwrap
@@ -147,6 +148,22 @@ def test_the_log_can_be_forgotten(folder):
         function.clear_log()
 
         assert function.log == ""
+
+
+def test_the_events_can_be_forgotten(folder):
+    with testing.emulator("app.py:echo", folder=folder) as function:
+        function.invoke()
+        wait_for(lambda: reports(function), "the end of the invocation's events")
+
+        function.clear_events()
+
+        assert function.events == []
+
+
+def test_events_are_told_from_the_very_start_on(folder):
+    with testing.emulator("app.py:echo", folder=folder, snap_start=True) as function:
+        wait_for(lambda: function.events, "an event")
+        assert function.events[0]["type"] == "platform.initStart"
 
 
 def test_the_options_are_those_of_penstock_dev(folder):
@@ -318,6 +335,16 @@ def test_several_serve_at_once(folder):
         assert one.invoke().json() != two.invoke().json()
 
 
+def is_refused(url):
+    try:
+        socket.create_connection(("127.0.0.1", httpx.URL(url).port)).close()
+    except ConnectionRefusedError:
+        return True
+    except ConnectionResetError:
+        pass
+    return False
+
+
 def test_the_processes_end_with_the_block(folder):
     with testing.emulator("app.py:process", folder=folder) as function:
         pid = function.invoke().json()
@@ -325,6 +352,7 @@ def test_the_processes_end_with_the_block(folder):
         assert is_running(pid)
 
     wait_for(lambda: not is_running(pid), "the end of the environment")
+    wait_for(lambda: is_refused(function.endpoint_url), "the end of the last thread that listens")
     with pytest.raises(
         testing.InvokeError, match="the emulator of app has ended: invoke it within"
     ):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools import is_running, wait_for
+from tests.tools import PYTEST_OPTIONS, is_running, wait_for
 
 pytest_plugins = ["pytester"]
 
@@ -43,7 +43,7 @@ def run(project, *arguments):
     is_found = any(point.name == "penstock" for point in entry_points(group="pytest11"))
     plugin = () if is_found else ("-p", "penstock.testing.plugin")
     return project.runpytest_subprocess(
-        *plugin, "-p", "no:randomly", "-p", "no:cacheprovider", *arguments, timeout=50
+        *plugin, *PYTEST_OPTIONS, "-pno:randomly", "-pno:cacheprovider", *arguments, timeout=50
     )
 
 
@@ -201,6 +201,7 @@ def test_environments_are_kept_for_a_wider_scope(project):
         @pytest.mark.parametrize("time", [1, 2])
         def test_process(lambda_function, time):
             assert "hello" not in lambda_function.log
+            assert not [e for e in lambda_function.events if e["type"] == "platform.initStart"]
             seen.append(lambda_function.invoke().json())
 
         @pytest.mark.penstock(timeout=5)

@@ -156,7 +156,7 @@ def test_tasks_that_write_at_once_are_all_held_and_all_let_go():
 
         await asyncio.gather(*map(write, ("one", "two", "three")))
 
-    with testing.stepped(handler, progress := [], timeout=2) as steps:
+    with testing.stepped(handler, progress := [], timeout=PATIENCE) as steps:
         assert next(steps) == b"one"
         assert progress == []
         assert list(steps) == [b"two", b"three"]
@@ -177,7 +177,7 @@ def test_threads_that_write_at_once_are_all_let_go():
         for thread in threads:
             thread.join()
 
-    with testing.stepped(handler, timeout=2) as steps:
+    with testing.stepped(handler, timeout=PATIENCE) as steps:
         assert sorted(steps) == [b"one", b"three", b"two"]
 
 
@@ -367,6 +367,6 @@ with testing.stepped(handler, timeout=0.05) as steps:
     with process:
         assert process.stdout.readline() == "timeout\n"
         try:
-            wait_for(lambda: process.poll() is not None, "the end of the process", seconds=2)
+            wait_for(lambda: process.poll() is not None, "the end of the process")
         finally:
             process.kill()

@@ -106,7 +106,7 @@ class EventStreams(_EventStreams):
         """End the response."""
         if self._is_event_stream:
             # The app has heard that its time is up. What it then ends need not be all.
-            if getattr(self._into._stream._guard, "raised", False):
+            if self._into._stream.is_out_of_time:
                 self._body.stop()
                 self._body.fail(DeadlineApproaching())
             else:

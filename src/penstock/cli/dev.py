@@ -411,14 +411,26 @@ def _rest_apis(emulator: Emulator) -> str:
 
 def _in_effect(options: argparse.Namespace) -> str:
     """What makes calls fail or differ, which looks like a bug to those who have forgotten it."""
-    switches = [f"--{name}" for name in ("strict", "freeze") if getattr(options, name)]
-    values = [
-        f"--{name} {value}"
-        for name in ("fault", "quirk", "no-quirk")
-        for value in getattr(options, name.replace("-", "_"))
+    account = options.account_concurrency
+    is_usual = account == options.parser.get_default("account_concurrency")
+    switches = {
+        "--strict": options.strict,
+        "--freeze": options.freeze,
+        "--enforce-memory": options.enforce_memory,
+        "--enforce-permissions": options.enforce_permissions,
+    }
+    values = {
+        "--fault": options.fault,
+        "--quirk": options.quirk,
+        "--no-quirk": options.no_quirk,
+        "--bandwidth": [options.bandwidth],
+        "--reserved-concurrency": [options.reserved_concurrency],
+        "--account-concurrency": [None if is_usual else account],
+    }
+    parts = [name for name, is_on in switches.items() if is_on]
+    parts += [
+        f"{name} {value}" for name, given in values.items() for value in given if value is not None
     ]
-    slow = [f"--bandwidth {options.bandwidth}"] if options.bandwidth else []
-    parts = [*switches, *values, *slow]
     return f"\nIn effect: {', '.join(parts)}\n" if parts else ""
 
 

@@ -11,13 +11,9 @@ from .http.http_server import Exchange, HeaderList
 from .invocations import new_request_id
 
 
-def too_many_requests() -> dict[str, str]:
-    """The JSON of AWS's 429 for a function whose concurrency is used up."""
-    return {
-        "Reason": "ReservedFunctionConcurrentInvocationLimitExceeded",
-        "Type": "User",
-        "message": "Rate Exceeded.",
-    }
+def too_many_requests(reason: str) -> dict[str, str]:
+    """The JSON of AWS's 429 for a call for which there is no room."""
+    return {"Reason": reason, "Type": "User", "message": "Rate Exceeded."}
 
 
 def refuse(

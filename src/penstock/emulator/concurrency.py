@@ -72,9 +72,8 @@ class Concurrency:
                         f"the account has {limit} unreserved concurrency, and all is in use",
                         ACCOUNT_LIMIT,
                     )
-                raise TooManyRequestsError(
-                    f"{name} has {reserved} reserved concurrency, and all is in use"
-                )
+                use = "all is in use" if reserved else "no call is let through"
+                raise TooManyRequestsError(f"{name} has {reserved} reserved concurrency, and {use}")
             self._running.setdefault(name, set()).add(invocation)
             self._total += 1
         invocation.when_finished(self.leave)

@@ -24,7 +24,7 @@ from .fronts.cors import allows_origin, is_preflight
 from .fronts.function_url import FunctionUrls, refuse_unknown
 from .function_urls import DOMAIN as _URL_DOMAIN
 from .function_urls import FunctionUrl
-from .functions import REGION_DEFAULT, Function
+from .functions import Function, region_here
 from .handler_check import problem_of
 from .http.http_server import Exchange, HttpServer
 from .invoke.event_invokes import EventInvokes
@@ -133,7 +133,7 @@ class Emulator:
             self.registry,
             self.event_invokes,
             alone=function.name if function is not None else None,
-            region=function.region if function is not None else _region(),
+            region=function.region if function is not None else region_here(),
             oddities=Oddities(self.quirks, self._log.line, is_slow=bandwidth),
         )
         self._function_urls = FunctionUrls(
@@ -185,7 +185,7 @@ class Emulator:
     @property
     def region(self) -> str:
         """The AWS region that it is in."""
-        return self.function.region if self.function is not None else _region()
+        return self.function.region if self.function is not None else region_here()
 
     @property
     def url(self) -> str:
@@ -393,9 +393,3 @@ def _host_of(exchange: Exchange) -> str:
     """The host that a request is for, without a port, in lower case."""
     host = exchange.headers.get("host") or ""
     return (host.rpartition(":")[0] or host).lower()
-
-
-def _region() -> str:
-    """The region of an emulator that has no function to begin with."""
-    names = ("AWS_REGION", "AWS_DEFAULT_REGION")
-    return next(filter(None, map(os.environ.get, names)), REGION_DEFAULT)

@@ -236,9 +236,7 @@ def local_function(
         environment=environment or {},
         timeout=timeout,
         max_environments=max_environments,
-        region=os.environ.get("AWS_REGION")
-        or os.environ.get("AWS_DEFAULT_REGION")
-        or REGION_DEFAULT,
+        region=region_here(),
         execution_env=execution_env,
     )
 
@@ -260,6 +258,12 @@ def check_variables(environment: Iterable[str]) -> None:
                 f"a function's variables cannot set {name}: Lambda itself does, and refuses "
                 f"others{where}"
             )
+
+
+def region_here() -> str:
+    """The AWS region that the variables of this process name."""
+    given = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    return given or REGION_DEFAULT
 
 
 def name_like(text: str) -> str:

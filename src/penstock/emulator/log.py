@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 import threading
 import time
@@ -9,6 +10,10 @@ from collections import deque
 from collections.abc import Callable
 
 from .platform_events import PlatformEvent, PlatformEvents
+
+# How much of a line is kept until its end comes: what CloudWatch takes as one event. (API
+# reference, PutLogEvents.) Where Lambda breaks longer lines is not documented.
+_LONGEST_LINE = 1024 * 1024
 
 
 class LogTail:
@@ -35,19 +40,31 @@ class LogTail:
 
 
 class Lines:
-    """Puts output that comes in pieces together again, so that only whole lines go on."""
+    """Puts output that comes in pieces together again, so that only whole lines go on.
+
+    A line of over a megabyte goes on in several.
+    """
 
     def __init__(self, write: Callable[[str], object]) -> None:
         self._write = write
         self._lock = threading.Lock()
-        self._rest = b""
+        self._rest: list[bytes] = []
+        self._size = 0
 
     def add(self, data: bytes) -> None:
         """Take `data` in and write the lines that it completes."""
         with self._lock:
-            lines, newline, self._rest = (self._rest + data).rpartition(b"\n")
+            lines, newline, rest = data.rpartition(b"\n")
             if newline:
-                self._write((lines + newline).decode("utf-8", "replace"))
+                lines += newline
+                if self._rest:
+                    lines = self._take_rest() + lines
+                self._write(lines.decode("utf-8", "replace"))
+            if rest:
+                self._rest.append(rest)
+                self._size += len(rest)
+                if self._size >= _LONGEST_LINE:
+                    self._write_part()
 
     def flush(self) -> None:
         """Write what has no line end yet, with one."""
@@ -55,8 +72,20 @@ class Lines:
             return
         with self._lock:
             if self._rest:
-                self._write(self._rest.decode("utf-8", "replace") + "\n")
-                self._rest = b""
+                self._write(self._take_rest().decode("utf-8", "replace") + "\n")
+
+    def _write_part(self) -> None:
+        data = self._take_rest()
+        # But for a last character that has only begun.
+        text, length = codecs.utf_8_decode(data, "replace", False)
+        if begun := data[length:]:
+            self._rest, self._size = [begun], len(begun)
+        self._write(text + "\n")
+
+    def _take_rest(self) -> bytes:
+        data = b"".join(self._rest)
+        self._rest, self._size = [], 0
+        return data
 
 
 class Log:

@@ -10,11 +10,12 @@ import secrets
 from urllib.parse import urlsplit
 
 from ..messages import Headers
+from . import function_urls, rest_apis
 from .http.http_server import Exchange, HeaderList
 
 _HEADER = "x-penstock-own"
 
-_DOMAINS = (".lambda-url.localhost", ".execute-api.localhost")
+_DOMAINS = (function_urls.DOMAIN, rest_apis.DOMAIN)
 
 
 class OwnRequests:

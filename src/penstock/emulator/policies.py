@@ -2,8 +2,8 @@
 
 A policy belongs to one resource: a function, or one of its versions or aliases. Its
 revision is that of the resource: on AWS a change of the policy gives the function, version
-or alias a new RevisionId, and `GetPolicy` answers with it. So whoever keeps policies here
-keeps the revision, too, and asks `check_revision`.
+or alias a new RevisionId, and `GetPolicy` answers with it. So whoever keeps policies keeps
+the revision, too.
 
 Sources: the API reference of AddPermission, RemovePermission and GetPolicy; "Control access
 to Lambda function URLs" for what a URL needs since October 2025; error texts as captured on
@@ -14,29 +14,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
-from ..errors import PenstockError
-from .functions import LATEST
+from .lambda_api.errors import ApiError, conflict, invalid, not_found
 
 INVOKE = "lambda:InvokeFunction"
 INVOKE_URL = "lambda:InvokeFunctionUrl"
 
 #: The longest policy, in bytes. (Lambda quotas, "Resource-based policy")
 POLICY_SIZE = 20480
-
-
-class PolicyError(PenstockError):
-    """An operation on a policy that AWS refuses.
-
-    Attributes: `error_type` is the name of AWS's exception, `status` goes with it.
-    """
-
-    def __init__(self, error_type: str, status: int, message: str) -> None:
-        super().__init__(message)
-        self.error_type = error_type
-        self.status = status
 
 
 @dataclass(frozen=True)
@@ -111,47 +98,43 @@ class Policy:
         """The `Policy` in the answer to GetPolicy: JSON.
 
         Raises:
-            PolicyError: 404, there is no permission in it: so there is no policy.
+            ApiError: 404, there is no permission in it: so there is no policy.
         """
         if not self.permissions:
-            raise _not_found("The resource you requested does not exist.")
+            raise not_found("The resource you requested does not exist.")
         return self._json(resource)
 
     def added(self, permission: Permission, resource: str) -> Policy:
         """The policy with one permission more.
 
         Raises:
-            PolicyError: 409, the statement id is taken; 400, it would be too long.
+            ApiError: 409, the statement id is taken; 400, it would be too long.
         """
         sid = permission.statement_id
         if any(each.statement_id == sid for each in self.permissions):
-            raise PolicyError(
-                "ResourceConflictException",
-                409,
+            raise conflict(
                 f"The statement id ({sid}) provided already exists. Please provide a new "
                 "statement id, or remove the existing statement.",
             )
         grown = Policy((*self.permissions, permission))
         size = len(grown._json(resource))
         if size > POLICY_SIZE:
-            raise PolicyError(
-                "PolicyLengthExceededException",
-                400,
-                f"The final policy size ({size}) is bigger than the limit ({POLICY_SIZE}).",
-            )
+            message = f"The final policy size ({size}) is bigger than the limit ({POLICY_SIZE})."
+            body = {"Type": "User", "message": message}
+            raise ApiError(400, "PolicyLengthExceededException", body)
         return grown
 
     def removed(self, statement_id: str) -> Policy:
         """The policy with one permission less.
 
         Raises:
-            PolicyError: 404, there is no such statement.
+            ApiError: 404, there is no such statement.
         """
         if not self.permissions:
-            raise _not_found("No policy is associated with the given resource.")
+            raise not_found("No policy is associated with the given resource.")
         left = tuple(each for each in self.permissions if each.statement_id != statement_id)
         if len(left) == len(self.permissions):
-            raise _not_found(f"Statement {statement_id} is not found in resource policy.")
+            raise not_found(f"Statement {statement_id} is not found in resource policy.")
         return Policy(left)
 
     def _json(self, resource: str) -> str:
@@ -160,80 +143,61 @@ class Policy:
         return json.dumps(document, separators=(",", ":"))
 
 
-def check_qualifier(qualifier: str | None) -> None:
-    """Refuse a policy for `$LATEST`, as AddPermission does.
-
-    Raises:
-        PolicyError: 400, it is `$LATEST`.
-    """
-    if qualifier == LATEST:
-        raise _invalid("We currently do not support adding policies for $LATEST.")
-
-
-def check_revision(given: str | None, current: str) -> None:
-    """Refuse a change that was meant for another revision; None is meant for any.
-
-    Raises:
-        PolicyError: 412, `given` is not `current`.
-    """
-    if given is not None and given != current:
-        raise PolicyError(
-            "PreconditionFailedException",
-            412,
-            "The Revision Id provided does not match the latest Revision Id. "
-            "Call the GetPolicy API to retrieve the latest Revision Id",
-        )
-
-
 def permission_from_request(request: Mapping[str, object]) -> Permission:
     """The permission in the JSON of an AddPermission; other keys are passed over.
 
+    `request` has been checked against the API's model.
+
     Raises:
-        PolicyError: 400, as AWS words it: ValidationException for what breaks the API's
-            patterns, InvalidParameterValueException for what does not go together.
+        ApiError: 400, it has what does not go together, or its principal is nobody.
     """
-    broken = [text for rule in _RULES if (text := rule.broken_by(request.get(rule.key)))]
-    via_url = request.get("InvokedViaFunctionUrl")
-    if via_url is not None and not isinstance(via_url, bool):
-        raise PolicyError(
-            "SerializationException", 400, "InvokedViaFunctionUrl must be true or false"
-        )
-    if broken:
-        errors = "1 validation error" if len(broken) == 1 else f"{len(broken)} validation errors"
-        raise PolicyError("ValidationException", 400, f"{errors} detected: {'; '.join(broken)}")
-    given = {_field(key): value for key, value in request.items() if value is not None}
+    given = {_field(key): value for key, value in request.items()}
     known = {field.name for field in fields(Permission)}
     permission = Permission(**{key: given[key] for key in known & given.keys()})  # type: ignore[arg-type]
     if permission.function_url_auth_type is not None and permission.action != INVOKE_URL:
-        raise _invalid(f"FunctionUrlAuthType is only supported for {INVOKE_URL} action")
+        raise invalid(f"FunctionUrlAuthType is only supported for {INVOKE_URL} action")
     if permission.invoked_via_function_url and permission.action != INVOKE:
         # AWS's text is not known; this is the one above with the other names.
-        raise _invalid(f"InvokedViaFunctionUrl is only supported for {INVOKE} action")
+        raise invalid(f"InvokedViaFunctionUrl is only supported for {INVOKE} action")
     if not _PRINCIPAL.fullmatch(permission.principal):
-        raise _invalid(
+        raise invalid(
             "The provided principal was invalid. Please check the principal and try again."
         )
     return permission
 
 
-def missing_for_url(
-    policy: Policy, auth_type: str, function: str, qualifier: str | None = None
-) -> tuple[str, ...]:
-    """The commands that add what the URL's policy lacks, ready for a shell; maybe none.
+def missing_for_url(policy: Policy, auth_type: str) -> tuple[str, ...]:
+    """The actions that a URL's policy does not let everybody take, and has to; maybe none.
 
     `policy` is that of what the URL belongs to: of the function, or of the alias. A URL of
     type NONE needs both permissions. One of type AWS_IAM needs none: callers of its own
-    account are let in by their own policies, and others there are not here. The commands use
-    the statement ids that the Lambda console gives to these two.
+    account are let in by their own policies, and others there are not here.
     """
     if auth_type != "NONE":
         return ()
+    return tuple(
+        action
+        for action in _URL_STATEMENTS
+        if not any(
+            each.allows_anybody(action) and each.function_url_auth_type in (None, "NONE")
+            for each in policy.permissions
+        )
+    )
+
+
+def commands_for_url(
+    policy: Policy, missing: Iterable[str], function: str, qualifier: str | None = None
+) -> list[str]:
+    """The commands that add to `policy` what is `missing` for the URL, ready for a shell.
+
+    They use the statement ids that the Lambda console gives to these permissions.
+    """
     taken = {each.statement_id for each in policy.permissions}
     start = f"aws lambda add-permission --function-name {function}"
     if qualifier is not None:
         start += f" --qualifier {qualifier}"
     commands = []
-    for action in _missing(policy):
+    for action in missing:
         sid, condition = _URL_STATEMENTS[action]
         sid = next(
             each for each in (sid, *(f"{sid}{n}" for n in range(2, 100))) if each not in taken
@@ -241,7 +205,7 @@ def missing_for_url(
         commands.append(
             f"{start} --statement-id {sid} --action {action} --principal '*' {condition}"
         )
-    return tuple(commands)
+    return commands
 
 
 # The statement id and the condition of each permission that a NONE URL needs.
@@ -249,18 +213,6 @@ _URL_STATEMENTS = {
     INVOKE_URL: ("FunctionURLAllowPublicAccess", "--function-url-auth-type NONE"),
     INVOKE: ("FunctionURLAllowInvokeAction", "--invoked-via-function-url"),
 }
-
-
-def _missing(policy: Policy) -> list[str]:
-    """Which of the two actions not everybody may take."""
-    return [
-        action
-        for action in _URL_STATEMENTS
-        if not any(
-            each.allows_anybody(action) and each.function_url_auth_type in (None, "NONE")
-            for each in policy.permissions
-        )
-    ]
 
 
 def _principal(principal: str, resource: str) -> object:
@@ -278,56 +230,7 @@ def _field(key: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", key).lower()
 
 
-@dataclass(frozen=True)
-class _Rule:
-    """What the API's model says of one parameter, and how AWS says that it does not hold."""
-
-    key: str
-    pattern: str
-    max_length: int
-    required: bool = False
-    choices: str = ""
-
-    def broken_by(self, value: object) -> str | None:
-        at = f"at '{self.key[0].lower()}{self.key[1:]}' failed to satisfy constraint: Member must"
-        if value is None:
-            return f"Value null {at} not be null" if self.required else None
-        if not isinstance(value, str):
-            return f"Value '{value}' {at} be a string"
-        if len(value) > self.max_length:
-            return f"Value '{value}' {at} have length less than or equal to {self.max_length}"
-        if not re.fullmatch(self.pattern, value):
-            what = "enum value set" if self.choices else "regular expression pattern"
-            return f"Value '{value}' {at} satisfy {what}: {self.choices or self.pattern}"
-        return None
-
-
-# The patterns are the API model's.
-_RULES = (
-    _Rule("StatementId", r"([a-zA-Z0-9-_]+)", 100, required=True),
-    _Rule("Action", r"(lambda:[*]|lambda:[a-zA-Z]+|[*])", 10000, required=True),
-    _Rule("Principal", r"[^\s]+", 2048, required=True),
-    _Rule(
-        "SourceArn",
-        r"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?"
-        r"-[a-z]+-\d{1})?:(\d{12})?:(.*)",
-        10000,
-    ),
-    _Rule("SourceAccount", r"\d{12}", 12),
-    _Rule("PrincipalOrgID", r"o-[a-z0-9]{10,32}", 34),
-    _Rule("FunctionUrlAuthType", r"NONE|AWS_IAM", 10000, choices="[NONE, AWS_IAM]"),
-    _Rule("EventSourceToken", r"[a-zA-Z0-9._\-]+", 256),
-)
-
 # Everybody, an account, a user or role, or a service.
 _PRINCIPAL = re.compile(
     r"\*|\d{12}|arn:aws[a-z-]*:(iam|sts)::\d{12}:.+|[a-z0-9.-]+\.(amazonaws\.com(\.cn)?|amazon\.com)"
 )
-
-
-def _invalid(message: str) -> PolicyError:
-    return PolicyError("InvalidParameterValueException", 400, message)
-
-
-def _not_found(message: str) -> PolicyError:
-    return PolicyError("ResourceNotFoundException", 404, message)

@@ -114,6 +114,10 @@ class LocalFunction(InjectsFaults):
         """
         return self._events.so_far()
 
+    def clear_events(self) -> None:
+        """Forget the events up to now."""
+        self._events.clear()
+
     @property
     def environment_pids(self) -> list[int]:
         """The process ids of the execution environments."""
@@ -236,8 +240,8 @@ def emulator(
         origins=allow_origin,
         write_log=log.write,
         rest_apis=[*own, *rest_apis],
+        listener=events.add,
     ) as started:
-        started.subscribe(events.add)
         for each in more:
             started.registry.put(each)
             started.registry.put_url(FunctionUrl(each.name))
@@ -297,6 +301,10 @@ class _Events:
         with self._lock:
             events = list(self._events)
         return [event.fields() for event in events]
+
+    def clear(self) -> None:
+        with self._lock:
+            self._events = []
 
 
 def _check_choice(name: str, value: object, choices: Collection[str | None]) -> None:

@@ -118,6 +118,7 @@ def lambda_function(
         # Not while the other is handled, or pytest shows both.
         pytest.fail(f"penstock: {wrong}", pytrace=False)
     function.clear_log()
+    function.clear_events()
     request.node.stash[_USED] = function
     return function
 

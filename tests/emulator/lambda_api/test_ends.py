@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import httpx
 import pytest
 
 from penstock.emulator.concurrency import TooManyRequestsError
@@ -29,6 +30,15 @@ def test_nothing_is_made_after_the_end(aws):
     aws.emulator.stop()
     with pytest.raises(EmulatorError, match="shutting down"):
         aws.emulator.registry.put(function)
+
+
+def test_code_is_not_there_after_the_end(aws):
+    aws.create()
+    location = aws.client.get_function(FunctionName="app")["Code"]["Location"]
+    assert httpx.get(location).status_code == 200
+    # As for a request that has come before the doors are closed.
+    aws.emulator._lambda_api.stop()
+    assert httpx.get(location).status_code == 404
 
 
 def test_the_end_does_not_wait_for_an_operation(aws):

@@ -146,6 +146,16 @@ def test_tags_are_kept(aws):
         (ARN + "nobody", {"a": "1"}, f"Function not found: {ARN}nobody"),
         (ARN + "app:1", {"a": "1"}, "Tags on function aliases and versions are not supported."),
         ("arn:aws:something", {"a": "1"}, "Value 'arn:aws:something' at 'resource' failed"),
+        (
+            ARN.replace("us-east-1", "eu-west-9") + "app",
+            {"a": "1"},
+            "Functions from 'eu-west-9' are not reachable in this region ('us-east-1')",
+        ),
+        (
+            ARN.replace("123456789012", "999999999999") + "app",
+            {"a": "1"},
+            "this emulator has the account 123456789012 only, not 999999999999",
+        ),
         (ARN + "app", {}, "An error occurred and the request cannot be processed."),
         (ARN + "app", {str(n): "" for n in range(51)}, "Number of tags exceeds resource tag limit"),
     ],
@@ -153,6 +163,12 @@ def test_tags_are_kept(aws):
 def test_tags_that_cannot_be_are_refused(resource, tags, message, aws):
     aws.create()
     assert message in aws.refused("tag_resource", Resource=resource, Tags=tags)[2]
+
+
+def test_tags_of_a_function_elsewhere_are_not_those_of_one_here(aws):
+    arn = aws.create(Tags={"a": "1"})["FunctionArn"]
+    elsewhere = arn.replace("us-east-1", "eu-west-9").replace("123456789012", "999999999999")
+    assert aws.refused("list_tags", Resource=elsewhere)[:2] == (404, "ResourceNotFoundException")
 
 
 def test_the_account_counts_what_there_is(aws):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import threading
 from pathlib import Path
 
@@ -107,6 +108,22 @@ def test_over_a_damaged_record_nothing_is_made(start, tmp_path):
     with pytest.raises(second.client.exceptions.ResourceConflictException, match="cannot be read"):
         second.create()
     assert path.read_text() == "{"
+
+
+def test_code_for_a_layer_that_cannot_be_read_is_an_error_that_names_it(start, tmp_path):
+    first = start(state=tmp_path)
+    content = {"ZipFile": zipped()}
+    arn = first.client.publish_layer_version(LayerName="lib", Content=content)["LayerVersionArn"]
+    first.create(Layers=[arn])
+    first.emulator.stop()
+    (tmp_path / "layers/lib/record.json").write_text("{")
+    second = start(state=tmp_path)
+    update = {"FunctionName": "app", "ZipFile": zipped()}
+    assert second.refused("update_function_code", **update) == (
+        500,
+        "ServiceException",
+        f"there is no layer {arn}",
+    )
 
 
 @pytest.mark.parametrize(
@@ -243,3 +260,12 @@ def test_from_many_threads_each_change_is_whole(start, tmp_path):
     aws.emulator.stop()
     again = start(state=tmp_path / "state")
     assert len(again.client.list_tags(Resource=arn)["Tags"]) == 30
+
+
+def test_whoever_asks_for_code_that_nobody_has_makes_nothing(start, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    aws = start()
+    assert httpx.get(f"{aws.emulator.url}/_penstock/code/{'ab' * 32}.zip").status_code == 404
+    assert list(tmp_path.iterdir()) == []
+    aws.create()
+    assert len(list(tmp_path.glob("penstock-lambda-*"))) == 1

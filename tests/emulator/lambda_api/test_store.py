@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -76,10 +77,41 @@ def test_a_removed_one_is_gone(opened):
     assert list((opened.folder / "functions").iterdir()) == []
 
 
+def test_what_cannot_be_removed_is_an_error_and_stays(opened):
+    saved = record(opened.store)
+    opened.store.save(saved)
+    folder = opened.folder / "functions"
+    folder.rename(opened.folder / "away")
+    folder.write_text("no folder")
+    with pytest.raises(EmulatorError, match=f"cannot delete {folder}/app: .*Not a directory"):
+        opened.store.remove(saved)
+    assert opened.store.functions == {"app": saved}
+    folder.unlink()
+    (opened.folder / "away").rename(folder)
+    assert opened.again().functions == {"app": saved}
+
+
 def test_a_folder_is_for_one_emulator_at_a_time(opened):
     with pytest.raises(EmulatorError, match=f"in use by another emulator, process {os.getpid()};"):
         Store(opened.folder, print)
     opened.again()
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_where_no_lock_can_be_had_nothing_is_left_open(is_kept, tmp_path, monkeypatch):
+    tried = []
+
+    def flock(descriptor, operation):
+        tried.append(descriptor)
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(store_module.fcntl, "flock", flock)
+    monkeypatch.setattr(store_module.tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(EmulatorError, match="No locks available"):
+        Store(tmp_path / "state" if is_kept else None, print).add_zip(b"")
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(tried[-1])
+    assert list(tmp_path.glob("*penstock*")) == []
 
 
 def test_the_lock_ends_with_the_process_that_has_it(tmp_path):

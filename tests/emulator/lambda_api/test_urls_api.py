@@ -246,6 +246,17 @@ def test_what_cannot_be_allowed_is_refused(options, status, message, aws):
     assert message in found[2]
 
 
+def test_a_statement_id_that_is_no_text_is_refused_as_by_every_operation(aws):
+    aws.create()
+    answer = httpx.post(
+        f"{aws.emulator.url}/2015-03-31/functions/app/policy",
+        headers={"Authorization": "x"},
+        json={"StatementId": 5, "Action": "lambda:InvokeFunction", "Principal": "*"},
+    )
+    assert answer.status_code == 400
+    assert answer.headers["x-amzn-errortype"] == "SerializationException"
+
+
 def test_a_url_goes_with_its_alias(aws):
     aws.create(Publish=True)
     aws.client.create_alias(FunctionName="app", Name="live", FunctionVersion="1")

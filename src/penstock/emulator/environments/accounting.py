@@ -7,10 +7,9 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-from ..deadlines import Deadlines
 from ..functions import Function
+from .memory import MemoryWatch, memory_of_groups
 
 #: What Lambda's `/tmp` has unless more was ordered, in MB. (Lambda quotas)
 TEMPORARY_FILES = 512
@@ -18,8 +17,8 @@ TEMPORARY_FILES = 512
 # How often children and files are looked for, in seconds.
 _LOOK_EVERY = 1.0
 
-# How often memory is looked at where its limit is enforced.
-_WATCH_EVERY = 0.1
+# One for all environments of this process: each look goes through all of /proc.
+_MEMORY_WATCH = MemoryWatch()
 
 
 class Accounting:
@@ -28,7 +27,8 @@ class Accounting:
     def __init__(self, function: Function, say: Callable[[str], None]) -> None:
         self._function = function
         self._say = say
-        self._folder: str | None = None
+        #: The folder for temporary files, once it is made; None if the function has its own.
+        self.folder: str | None = None
         self._told: set[str] = set()
         self._children_mb = 0
         self._watched_mb: int | None = None
@@ -36,22 +36,21 @@ class Accounting:
         self._is_over = False
 
     def variables(self) -> dict[str, str]:
-        """Makes the folder, and gives what tells the processes of it.
+        """Make the folder, and give what tells the processes of it.
 
         Raises:
             OSError: it cannot be made.
         """
         if "TMPDIR" in self._function.environment:
             return {}
-        self._folder = tempfile.mkdtemp(prefix="penstock-tmp-")
-        # The second is for the guardian, which deletes it if the emulator is killed.
-        return {"TMPDIR": self._folder, "PENSTOCK_TEMPORARY": self._folder}
+        self.folder = tempfile.mkdtemp(prefix="penstock-tmp-")
+        return {"TMPDIR": self.folder}
 
     def remove(self) -> None:
         """Delete the folder."""
         self._is_over = True
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def memory_used(self, pid: int | None, peak: int | None) -> int | None:
         """The most that a process and its children have used, in MB; `peak` is the process's.
@@ -66,8 +65,8 @@ class Accounting:
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + _LOOK_EVERY
-            found = group_memory_mb(pid, "VmHWM", without=pid)
-            self._children_mb = max(self._children_mb, found)
+            found = memory_of_groups([pid], "VmHWM", without=pid)
+            self._children_mb = max(self._children_mb, found[pid])
             self._check_files()
         used = peak + self._children_mb
         function = self._function
@@ -79,25 +78,26 @@ class Accounting:
             )
         return used
 
-    def watch(
-        self, deadlines: Deadlines, pid: Callable[[], int | None], on_used_up: Callable[[], None]
-    ) -> None:
-        """Tell, and call `on_used_up`, when a process and its children use more than there is.
+    def watch(self, pid: Callable[[], int | None], on_used_up: Callable[[], None]) -> None:
+        """Where the limit is enforced, tell and call `on_used_up` when more memory is used.
 
-        `pid` gives None before it is started. It ends when the folder is removed.
+        That is by a process and its children; `pid` gives None before it is started. It ends
+        when the folder is removed.
         """
-        if self._is_over:
-            return
-        number = pid()
-        used = group_memory_mb(number, "VmRSS") if number is not None else 0
         function = self._function
-        if used > function.memory:
+
+        def look(used: int) -> bool:
+            if self._is_over:
+                return False
+            if used <= function.memory:
+                return True
             self._watched_mb = used
             self._say(f"{function.name} uses {used} MB of memory and has {function.memory}: killed")
             on_used_up()
-        else:
-            again = time.monotonic() + _WATCH_EVERY
-            deadlines.at(again, lambda: self.watch(deadlines, pid, on_used_up))
+            return False
+
+        if function.enforces_memory:
+            _MEMORY_WATCH.add(pid, look)
 
     def _check_files(self) -> None:
         function = self._function
@@ -111,10 +111,10 @@ class Accounting:
 
     def temporary_files_mb(self) -> int:
         """What is in the folder, in MB."""
-        if self._folder is None:
+        if self.folder is None:
             return 0
         size = 0
-        folders = [self._folder]
+        folders = [self.folder]
         while folders:
             try:
                 entries = list(os.scandir(folders.pop()))
@@ -134,25 +134,3 @@ class Accounting:
         if kind not in self._told:
             self._told.add(kind)
             self._say(text)
-
-
-def group_memory_mb(group: int, field: str, *, without: int = 0) -> int:
-    """A field of memory ("VmHWM", "VmRSS") of the processes of a group together, in MB.
-
-    Linux only; elsewhere it is 0. `without` is a process that does not count.
-    """
-    total = 0
-    try:
-        numbers = [int(name) for name in os.listdir("/proc") if name.isdecimal()]
-    except OSError:
-        return 0
-    for number in numbers:
-        try:
-            if number != without and os.getpgid(number) == group:
-                status = Path(f"/proc/{number}/status").read_text()
-                total += next(
-                    int(line.split()[1]) for line in status.splitlines() if line.startswith(field)
-                )
-        except (OSError, StopIteration):
-            pass  # it has just ended
-    return -(-total // 1024)

@@ -87,7 +87,7 @@ class Environment:
         self._has_ended = False
         self._runtime_asked = False
         self._shutdown_reason: str | None = None
-        self._programs = external_extensions(function.extensions_folder)
+        self._programs = external_extensions(function.extensions_folder, self._log.line)
         self._extensions = Extensions([path.name for path in self._programs])
         self._processes = Processes(self._extensions)
         self._freezer = Freezer(self._work, self._processes)
@@ -122,12 +122,12 @@ class Environment:
                 self._programs,
                 self._start_command(),
                 variables,
+                self._accounting.folder,
                 self._log,
                 on_exit=self._process_ended,
                 on_extension_exit=self._extension_ended,
             )
-            if self.function.enforces_memory:
-                self._accounting.watch(self._deadlines, lambda: self.pid, self._memory_used_up)
+            self._accounting.watch(lambda: self.pid, self._memory_used_up)
         except BaseException:
             self._start.end()
             self._server.stop()

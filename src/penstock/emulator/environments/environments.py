@@ -108,6 +108,9 @@ class Environments:
                     PlatformEvent("penstock.throttled", record, name, "", time.time())
                 )
             raise
+        except BaseException:
+            self._concurrency.leave(invocation)
+            raise
 
     def _invoke(self, invocation: Invocation) -> None:
         if invocation.injection.refuses:
@@ -128,7 +131,8 @@ class Environments:
                     else f"the only environment of {name} is busy"
                 )
             environment = self._taken(invocation)
-        self._start(environment)
+        if not self._start(environment):
+            self._serve_waiting()
 
     def _is_taken_soon(self, invocation: Invocation) -> bool:
         """Wait a moment for an environment that is about to be free; whether it has got it.
@@ -176,7 +180,8 @@ class Environments:
                     return
                 environment = self._new()
                 self._free.append(environment)
-            self._start(environment)
+            if not self._start(environment):
+                self._serve_waiting()
 
         threading.Thread(target=start, name="snapshot", daemon=True).start()
 
@@ -256,17 +261,22 @@ class Environments:
         self._serving.add(environment)
         return environment
 
-    def _start(self, environment: Environment | None) -> None:
+    def _start(self, environment: Environment | None) -> bool:
+        """Start it, if there is one; False if it cannot be: then others may have its place."""
         if environment is None:
-            return
+            return True
         try:
             environment.start()
         except (OSError, RuntimeError, TypeError, ValueError) as exc:
             self._log.line(f"cannot start an environment of {self.function.name}: {exc}")
-            self._removed(environment, ())
+            self._dismiss(environment)
             environment.abandon()
+            with self._lock:
+                self._all.discard(environment)
+            return False
         if self._stopped:
             environment.stop()
+        return True
 
     def _serve_waiting(self, *, starts: bool = True) -> None:
         """Give out what waits. `starts`: callers that hoped in vain get new environments."""
@@ -295,11 +305,15 @@ class Environments:
         return True
 
     def _left(self, environment: Environment) -> None:
+        self._dismiss(environment)
+        self._serve_waiting()
+
+    def _dismiss(self, environment: Environment) -> None:
+        """It takes no more work."""
         with self._lock:
             self._serving.discard(environment)
             if environment in self._free:
                 self._free.remove(environment)
-        self._serve_waiting()
 
     def _removed(self, environment: Environment, undone: Collection[Invocation]) -> None:
         self._left(environment)

@@ -275,12 +275,21 @@ def failure(error_type: str, request_id: str, reason: str) -> Outcome:
     return Outcome(Ending.EXITED, error_type, json.dumps(error, separators=(",", ":")).encode())
 
 
-def external_extensions(folder: Path | None) -> list[Path]:
-    """The programs in a folder that stands for `/opt/extensions`."""
+def external_extensions(folder: Path | None, say: Callable[[str], None]) -> list[Path]:
+    """The programs in a folder that stands for `/opt/extensions`.
+
+    There are none if it cannot be read, which `say` gets to hear.
+    """
     if folder is None:
         return []
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        return [Path(entry.path) for entry in entries if not entry.is_dir()]
     except FileNotFoundError:
         return []
-    return [Path(entry.path) for entry in entries if not entry.is_dir()]
+    except OSError as exc:
+        say(
+            f"the extensions in {folder} cannot be started, because it cannot be read: "
+            f"{exc.strerror}"
+        )
+        return []

@@ -1,14 +1,14 @@
 """Starts one environment's process and sees to it that nothing of it stays behind.
 
-Run as a program of its own: `guardian.py CONTROL REPORT command...`. It holds the reading
-end of a pipe (the descriptor CONTROL) whose other end only the emulator has. When that
-end closes, because the emulator let go or was killed, the whole process group of the
+Run as a program of its own: `guardian.py CONTROL REPORT FOLDER command...`. It holds the
+reading end of a pipe (the descriptor CONTROL) whose other end only the emulator has. When
+that end closes, because the emulator let go or was killed, the whole process group of the
 environment is killed, frozen and forked children included, and on Linux also children that
 have started a session of their own.
 
 The process id goes out on the descriptor REPORT; the exit status is the environment's own.
-A `T` on CONTROL asks the group to terminate. When the pipe closes, the folder in
-PENSTOCK_TEMPORARY is deleted as well. Nothing is imported that would slow the start.
+A `T` on CONTROL asks the group to terminate. When the pipe closes, FOLDER, if it is not
+empty text, is deleted as well. Nothing is imported that would slow the start.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 def main(arguments: list[str]) -> int:
     """Start the command, wait for it, and return its exit status."""
-    control, report, command = int(arguments[0]), int(arguments[1]), arguments[2:]
+    control, report = int(arguments[0]), int(arguments[1])
+    # No variable names the folder: a function's own might, and it would be lost.
+    folder, command = arguments[2], arguments[3:]
     os.set_inheritable(control, False)
     os.set_inheritable(report, False)
     try:
@@ -45,7 +47,7 @@ def main(arguments: list[str]) -> int:
     if _let_go:
         # Whether the emulator is still there to do it cannot be told: its descriptors are
         # closed before its children have another parent.
-        _delete(os.environ.get("PENSTOCK_TEMPORARY", ""))
+        _delete(folder)
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
         # Die in the same way, so that the emulator sees how the environment died.
@@ -64,7 +66,9 @@ def _delete(folder: str) -> None:
         for name in files:
             _quietly(os.unlink, os.path.join(path, name))
         for name in folders:
-            _quietly(os.rmdir, os.path.join(path, name))
+            inner = os.path.join(path, name)
+            # `walk` counts links to folders among them.
+            _quietly(os.unlink if os.path.islink(inner) else os.rmdir, inner)
         _quietly(os.rmdir, path)
 
 

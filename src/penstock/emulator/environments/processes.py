@@ -53,6 +53,7 @@ class Processes:
         programs: Sequence[Path],
         command: Sequence[str],
         variables: Mapping[str, str],
+        temporary: str | None,
         log: EnvironmentLog,
         *,
         on_exit: Callable[[int], None],
@@ -60,7 +61,8 @@ class Processes:
     ) -> None:
         """Start the extensions, and the runtime by `command` when all of them have registered.
 
-        `on_exit` is called also if the runtime is then not started.
+        `on_exit` is called also if the runtime is then not started. The folder `temporary` is
+        theirs, and goes when the emulator is killed.
 
         Raises:
             OSError, RuntimeError: one of them cannot be started.
@@ -74,6 +76,7 @@ class Processes:
                     command,
                     folder=function.folder,
                     environment=variables,
+                    temporary=temporary,
                     on_output=log.take_output,
                     on_exit=on_exit,
                 )
@@ -90,7 +93,11 @@ class Processes:
 
         for path in programs:
             self._start_extension(
-                path, variables, on_output=log.extension_output(), on_exit=on_extension_exit
+                path,
+                variables,
+                temporary,
+                on_output=log.extension_output(),
+                on_exit=on_extension_exit,
             )
         if programs:
             threading.Thread(target=start_later, name="start", daemon=True).start()
@@ -101,6 +108,7 @@ class Processes:
         self,
         path: Path,
         variables: Mapping[str, str],
+        temporary: str | None,
         *,
         on_output: Callable[[bytes], None],
         on_exit: Callable[[str, int], None],
@@ -119,6 +127,7 @@ class Processes:
                     [str(path)],
                     folder=path.parent,
                     environment=own,
+                    temporary=temporary,
                     on_output=on_output,
                     on_exit=ended,
                 )

@@ -86,12 +86,14 @@ def read_subscription(body: bytes, *, is_logs_api: bool) -> Subscription:
     protocol = destination.get("protocol")
     host, port, path = "127.0.0.1", destination.get("port"), "/"
     if protocol == "HTTP":
-        address = urlsplit(str(destination.get("URI", "")))
         try:
+            address = urlsplit(str(destination.get("URI", "")))
             host, port = address.hostname or "", address.port or 80
         except ValueError as exc:
             raise SubscriptionError(f"URI is no address: {exc}") from exc
         path = address.path or "/"
+        if not path.isascii() or not path.isprintable() or " " in path:
+            raise SubscriptionError(f"the path in URI must be percent-encoded, found {path!r}")
         if host not in _LOCAL:
             raise SubscriptionError(
                 "URI must lead to http://sandbox.localdomain:PORT, "
@@ -178,7 +180,7 @@ class Delivery:
             data = json.dumps(content, separators=(",", ":")).encode()
             with self._changed:
                 if len(self._waiting) >= _MOST_WAITING:
-                    self._dropped = [self._dropped[0] + 1, self._dropped[1] + len(data)]
+                    self._drop([data])
                     return
                 self._waiting.append((time.monotonic(), data))
                 self._size += len(data)
@@ -197,11 +199,15 @@ class Delivery:
                 break
             try:
                 self._send(portion)
-            except OSError:
-                size = sum(map(len, portion))
-                self._dropped = [self._dropped[0] + len(portion), self._dropped[1] + size]
+            except (OSError, ValueError):
+                with self._changed:
+                    self._drop(portion)
         if self._tcp is not None:
             self._tcp.close()
+
+    def _drop(self, contents: list[bytes]) -> None:
+        records, size = self._dropped
+        self._dropped = [records + len(contents), size + sum(map(len, contents))]
 
     def _next_portion(self) -> list[bytes]:
         wanted = self._subscription

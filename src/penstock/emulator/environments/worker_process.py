@@ -34,6 +34,8 @@ MARK = "PENSTOCK_ENVIRONMENT"
 class WorkerProcess:
     """Runs `command` in `folder` with exactly `environment`.
 
+    The folder `temporary`, if there is one, is deleted when the emulator lets go of it or is
+    killed.
     `on_output` gets what the process prints (both streams, in order) as bytes;
     `on_exit` gets the exit status when it has ended, negative for a signal. Both are
     called from threads of this object.
@@ -45,6 +47,7 @@ class WorkerProcess:
         *,
         folder: Path,
         environment: Mapping[str, str],
+        temporary: str | None,
         on_output: Callable[[bytes], None],
         on_exit: Callable[[int], None],
     ) -> None:
@@ -56,11 +59,17 @@ class WorkerProcess:
         self._peak_mb: int | None = None
         self._peak_holds_until = 0.0
         self._token = secrets.token_hex(16)
+        guardian = [sys.executable, "-I", "-S", str(_GUARDIAN)]
         control, self._control = os.pipe()
-        reported, report = os.pipe()
+        try:
+            reported, report = os.pipe()
+        except OSError:
+            os.close(control)
+            os.close(self._control)
+            raise
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", _GUARDIAN, str(control), str(report), *command],
+                [*guardian, str(control), str(report), temporary or "", *command],
                 cwd=folder,
                 env={**environment, MARK: self._token},
                 stdin=subprocess.DEVNULL,

@@ -55,15 +55,12 @@ def preflight_headers(cors: Cors, headers: Headers) -> HeaderList:
     return [(name, value) for name, value in fields if value]
 
 
-def with_cors(cors: Cors | None, asked: Headers, answer: HeaderList, *, merges: bool) -> HeaderList:
-    """The headers of an answer to a page, with what AWS appends to them.
+def with_cors(cors: Cors, origin: str, answer: HeaderList, *, merges: bool) -> HeaderList:
+    """The headers of an answer to a page that `cors` allows, with what AWS appends to them.
 
     A handler that sends these headers, too, has them twice, which browsers do not take.
     `merges`: `Access-Control-Expose-Headers` becomes one line, as in BUFFERED mode.
     """
-    origin = asked.get("origin")
-    if cors is None or origin is None or not allows_origin(cors, origin):
-        return answer
     exposed = list(cors.expose_headers)
     if merges and exposed:
         own = [value for name, value in answer if name.lower() == _EXPOSE]

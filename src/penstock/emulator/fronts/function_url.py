@@ -155,8 +155,7 @@ class FunctionUrls:
         except TooManyRequestsError as exc:
             call.say(f"AWS answers 429 to this: {exc}")
             # What exactly a URL's 429 says is not known.
-            throttled = {**too_many_requests(), "Reason": exc.reason}
-            call.refuse(429, "TooManyRequestsException", throttled)
+            call.refuse(429, "TooManyRequestsException", too_many_requests(exc.reason))
             return
         outcome = invocation.relay.wait()
         if outcome is None or invocation.relay.caller_gone:

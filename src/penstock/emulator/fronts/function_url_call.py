@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from email.utils import formatdate
 
 from ...event_sources.function_url_events import (
     INTERNAL_SERVER_ERROR,
     UrlResponse,
     internal_server_error,
 )
+from ..api_errors import platform_headers
 from ..function_urls import FunctionUrl
 from ..http.http_server import Exchange, HeaderList
 from ..invocations import new_request_id, new_trace_id
@@ -118,9 +118,8 @@ class UrlCall:
     def _composed(self, theirs: HeaderList, *, is_traced: bool = True) -> HeaderList:
         """The platform's headers, then the function's, then those of CORS."""
         fields = [*self._platform_headers(is_traced=is_traced), *theirs]
-        asked = self.exchange.headers
-        origin = asked.get("origin")
-        if origin is not None and allows_origin(self.url.cors, origin):
+        origin, cors = self.exchange.headers.get("origin"), self.url.cors
+        if cors is not None and origin is not None and allows_origin(cors, origin):
             own = [value for name, value in theirs if name.lower() == _ALLOW_ORIGIN]
             if own:
                 self.say(
@@ -128,13 +127,13 @@ class UrlCall:
                     "Cors: as on AWS the answer has both, which browsers refuse; leave one out"
                 )
             is_buffered = self.url.invoke_mode == "BUFFERED"
-            return with_cors(self.url.cors, asked, fields, merges=is_buffered)
+            return with_cors(cors, origin, fields, merges=is_buffered)
         if self._trusted_origin is None or any(name.lower() == _ALLOW_ORIGIN for name, _ in theirs):
             return fields
         return [*fields, *_trusting(self._trusted_origin)]
 
     def _platform_headers(self, *, is_traced: bool = True) -> HeaderList:
-        fields = [("Date", formatdate(usegmt=True)), ("x-amzn-RequestId", self.request_id)]
+        fields = platform_headers(self.request_id)
         return [*fields, ("X-Amzn-Trace-Id", self.trace_id)] if is_traced else fields
 
 

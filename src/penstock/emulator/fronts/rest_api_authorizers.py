@@ -28,7 +28,7 @@ from .authorizer_results import (
     ResultCache,
     parsed_result,
 )
-from .rest_api_call import Call, RefusedError, Target
+from .rest_api_call import Call, RefusedError, Target, last_of, value_in
 from .rest_api_lambda import Find, environments_of
 
 _NOBODY = b'{"message":null}'
@@ -134,14 +134,10 @@ def _value(call: Call, target: Target, source: str) -> str | None:
         # The last of several, as in the event: else one caller gets what was said of another.
         return next(reversed(exchange.headers.get_all(name)), None)
     if kind == "querystring":
-        values = query_of_request(exchange.query).get(name)
-        return values[-1] if values else None
+        return last_of(query_of_request(exchange.query).get(name))
     if kind == "stageVariables":
         return target.stage.variables.get(name)
-    found: Any = call.event(target)["requestContext"] if kind == "context" else None
-    for part in name.split("."):
-        found = found.get(part) if isinstance(found, dict) else None
-    return None if found is None else str(found)
+    return value_in(call.event(target)["requestContext"], name) if kind == "context" else None
 
 
 def _result(relay: Relay, receiver: BufferedReceiver, authorizer: Authorizer) -> AuthorizerResult:

@@ -10,13 +10,13 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from email.utils import formatdate
 from typing import Any
 
 from ...errors import PenstockError
 from ...event_sources.rest_api_events import event_from_request
 from ...messages import Request
 from .. import limits
+from ..api_errors import platform_headers
 from ..functions import ACCOUNT
 from ..http.http_server import BodyTooLargeError, Exchange, HeaderList
 from ..invocations import new_request_id, new_trace_id
@@ -71,8 +71,7 @@ class Call:
         self._extended_id = base64.urlsafe_b64encode(secrets.token_bytes(11)).decode()
         self.trace_id = new_trace_id()
         self.headers: HeaderList = [
-            ("Date", formatdate(usegmt=True)),
-            ("x-amzn-RequestId", self._request_id),
+            *platform_headers(self._request_id),
             ("x-amz-apigw-id", self._extended_id),
             ("X-Amzn-Trace-Id", self.trace_id.partition(";")[0]),
         ]
@@ -120,6 +119,11 @@ class Call:
         """Whether the request's body is of one of the API's binary media types."""
         return target.api.is_binary(self.exchange.headers.get("content-type"))
 
+    def accepts_binary(self, target: Target) -> bool:
+        """Whether the first type that the client accepts is one of them."""
+        accepted = self.exchange.headers.get("accept") or ""
+        return target.api.is_binary(accepted.partition(",")[0])
+
     def request(self, target: Target, body: bytes = b"") -> Request:
         """The request as a value; its root path is the stage."""
         exchange = self.exchange
@@ -160,6 +164,19 @@ class Call:
         content_type = "application/json" if body.startswith(b"{") else "text/plain"
         fields = [("Content-Type", content_type), ("x-amzn-ErrorType", error_type)]
         self.exchange.respond(status, [*self.headers, *fields], body)
+
+
+def last_of(values: list[str] | None) -> str | None:
+    """The value of a parameter that was sent several times."""
+    return values[-1] if values else None
+
+
+def value_in(context: Mapping[str, Any], path: str) -> str | None:
+    """What stands in an event's `requestContext` at a path with dots, as text."""
+    found: Any = context
+    for part in path.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return None if found is None else str(found)
 
 
 def is_text(body: bytes) -> bool:

@@ -127,8 +127,7 @@ def _send_whole(call: Call, target: Target, backend: Backend, response: h11.Resp
     content = bytes(body)
     fields = _fields(response)
     content_type = response_field(fields, "content-type")
-    accepted = (call.exchange.headers.get("accept") or "").partition(",")[0]
-    is_binary = target.api.is_binary(content_type) or target.api.is_binary(accepted)
+    is_binary = target.api.is_binary(content_type) or call.accepts_binary(target)
     if not is_binary and not is_text(content):
         call.say(
             "the backend's answer is no UTF-8 and arrives damaged, as on AWS: its type "

@@ -112,10 +112,9 @@ def _send_whole(call: Call, target: Target, receiver: BufferedReceiver, outcome:
     """BUFFERED: the answer that the whole response makes."""
     if outcome.ending not in (Ending.WHOLE, Ending.FAILED):
         raise failed(502, f"AWS answers 502, because the function failed ({brief(outcome)})")
-    accepted = (call.exchange.headers.get("accept") or "").partition(",")[0]
     try:
         response = response_from_result(
-            receiver.content, accepts_binary=target.api.is_binary(accepted), say=call.say
+            receiver.content, accepts_binary=call.accepts_binary(target), say=call.say
         )
         fields = [*call.headers, *response.headers]
         call.exchange.respond(response.status, fields, response.body)

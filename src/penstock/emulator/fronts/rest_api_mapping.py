@@ -17,7 +17,7 @@ from ...event_sources.rest_api_events import headers_of_request, query_of_reques
 from ...messages import HOP_BY_HOP, Request
 from ..http.http_server import HeaderList
 from ..rest_apis import Integration, Stage
-from .rest_api_call import RefusedError
+from .rest_api_call import RefusedError, last_of, value_in
 
 # Framing is between two neighbours; these three are answered, or used up, on the way.
 _NOT_PASSED_ON = HOP_BY_HOP | {"host", "expect", "max-forwards", "via"}
@@ -51,10 +51,10 @@ def backend_request(
     headers = headers_of_request(request, port=port, trace_id=trace_id)
     sources: dict[str, Callable[[str], str | None]] = {
         "method.request.path": lambda name: _decoded(path_parameters.get(name)),
-        "method.request.querystring": lambda name: _last(query.get(name)),
+        "method.request.querystring": lambda name: last_of(query.get(name)),
         "method.request.header": lambda name: request.headers.get(name),
         "stageVariables": stage.variables.get,
-        "context": lambda name: _of_context(context, name),
+        "context": lambda name: value_in(context, name),
     }
     mapped: dict[str, dict[str, str]] = {"path": {}, "querystring": {}, "header": {}}
     for key, expression in integration.request_parameters.items():
@@ -130,16 +130,5 @@ def _evaluated(expression: str, sources: Mapping[str, Callable[[str], str | None
     return None
 
 
-def _of_context(context: Mapping[str, Any], name: str) -> str | None:
-    found: Any = context
-    for part in name.split("."):
-        found = found.get(part) if isinstance(found, dict) else None
-    return None if found is None else str(found)
-
-
 def _decoded(value: str | None) -> str | None:
     return None if value is None else unquote(value)
-
-
-def _last(values: list[str] | None) -> str | None:
-    return values[-1] if values else None

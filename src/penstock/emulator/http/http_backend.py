@@ -11,6 +11,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import h11
@@ -129,6 +130,10 @@ class Backend:
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def _connected(self, name: str, port: int, *, is_tls: bool) -> socket.socket:
+        try:
+            name.encode("idna")  # no label of a host is empty, or over 63 characters long
+        except UnicodeError as exc:
+            raise UnknownBackendError(f"there is no host {name}: {exc}") from exc
         # Browsers and curl know that these are this machine; the system may not.
         is_here = name == "localhost" or name.endswith(".localhost")
         names = ("127.0.0.1", "::1") if is_here else (name,)
@@ -146,8 +151,10 @@ class Backend:
             try:
                 connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 if is_tls:
-                    context = ssl.create_default_context()
-                    connected = context.wrap_socket(connected, server_hostname=name)
+                    connected = _tls().wrap_socket(connected, server_hostname=name)
+            except TimeoutError as exc:
+                connected.close()
+                raise self._too_late() from exc
             except OSError as exc:
                 connected.close()
                 raise UnreachableBackendError(f"no TLS with {name}: {exc}") from exc
@@ -189,3 +196,9 @@ class Backend:
             f"it took longer than the integration's timeout, {self._timeout:g} seconds",
             is_idle=False,
         )
+
+
+# To read the system's certificates takes longer than many a request.
+@lru_cache(maxsize=1)
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()

@@ -80,6 +80,7 @@ class Connection:
         self._head = b""
         self._plain_body: PlainBody | None = None
         self._reader: h11.Connection | None = None
+        self._given = 0  # to the reader, in bytes
         # The answer, and who writes it.
         self._answer = _PlainAnswer(self._socket)
         self._writer: h11.Connection | None = None
@@ -114,6 +115,9 @@ class Connection:
         event = self._next_event(time.monotonic() + self._patience)
         if not isinstance(event, h11.Request):
             return None
+        assert self._reader is not None
+        # h11 looks only at what it holds while something is missing.
+        self._check_size(self._given - len(self._reader.trailing_data[0]))
         headers = _headers_of(event)
         if "transfer-encoding" in headers and "content-length" in headers:
             # They may mean different bodies: a way to smuggle requests past a proxy, which a
@@ -125,6 +129,14 @@ class Connection:
             value.decode("latin-1") for value in (event.method, event.target, event.http_version)
         )
         return RequestHead(method, target, headers, version=version)
+
+    def _check_size(self, size: int) -> None:
+        if size > self._max_header_size:
+            raise BadRequestError(
+                f"the head of the request has {size} bytes or more; at most "
+                f"{self._max_header_size} are taken",
+                431,
+            )
 
     def limit_pauses(self, seconds: float) -> None:
         """Let each pause in what is received be so long; 0 for any.
@@ -167,7 +179,9 @@ class Connection:
     def _handed_over(self) -> h11.Connection:
         """h11, which goes on from here: between chunks, if it is not at a head."""
         reader = self._new_h11()
-        reader.receive_data(self._received.take_all())
+        rest = self._received.take_all()
+        self._given = len(rest)
+        reader.receive_data(rest)
         return reader
 
     def _new_h11(self) -> h11.Connection:
@@ -185,9 +199,13 @@ class Connection:
             while (event := reader.next_event()) is h11.NEED_DATA:
                 if reader.they_are_waiting_for_100_continue:
                     self._send_event(h11.InformationalResponse(status_code=100, headers=[]))
-                reader.receive_data(self._receive(deadline))
+                data = self._receive(deadline)
+                self._given += len(data)
+                reader.receive_data(data)
         except h11.RemoteProtocolError as exc:
             status = 431 if exc.error_status_hint == 431 else 400
+            if status == 431 and deadline is not None:
+                self._check_size(self._given)
             # What h11 shows of the bytes is Python's way to write them.
             reason = str(exc).partition(": bytearray(")[0]
             raise BadRequestError(reason, status) from exc

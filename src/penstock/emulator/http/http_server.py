@@ -236,17 +236,22 @@ class HttpServer:
                     max_header_size=self._max_header_size,
                     patience=self._patience,
                 )
-                with self._lock:
-                    if self._stopping:
-                        accepted.close()
-                        return
-                    self._open.add(connection)
+            except OSError:
+                accepted.close()  # reset already
+                continue
+            with self._lock:
+                if self._stopping:
+                    accepted.close()
+                    return
+                self._open.add(connection)
+            try:
                 threading.Thread(
                     target=self._serve, args=(connection,), name=self._name, daemon=True
                 ).start()
-            except (OSError, RuntimeError):
-                # Reset already, or no thread to be had: this one is lost, others are not.
-                accepted.close()
+            except RuntimeError:
+                # No thread to be had: this one is lost, others are not.
+                connection.abort()
+                self._forget(connection)
 
     def _serve(self, connection: Connection) -> None:
         try:
@@ -255,13 +260,18 @@ class HttpServer:
                 try:
                     self._handle(exchange)
                 except RemoteProtocolError as exc:
-                    connection.refuse(exc)
+                    if exchange.answered:
+                        exchange.abort()
+                    else:
+                        connection.refuse(exc)
                     break
                 except ClientGoneError:
                     raise
                 except Exception:
                     _log.exception("%s %s could not be answered", exchange.method, exchange.path)
-                    if not exchange.answered:
+                    if exchange.answered:
+                        exchange.abort()
+                    else:
                         exchange.respond(500, [], b"Internal Server Error\n")
                     break
                 if not connection.ready_for_next():
@@ -271,9 +281,12 @@ class HttpServer:
             connection.abort()
         finally:
             connection.abort()
-            with self._lock:
-                self._open.discard(connection)
-                self._lock.notify_all()
+            self._forget(connection)
+
+    def _forget(self, connection: Connection) -> None:
+        with self._lock:
+            self._open.discard(connection)
+            self._lock.notify_all()
 
     def _next_request(self, connection: Connection) -> RequestHead | None:
         try:

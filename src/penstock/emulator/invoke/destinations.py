@@ -6,6 +6,7 @@ as captured on AWS.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -212,10 +213,14 @@ def append_line(path: Path, line: bytes) -> None:
     """Add a line to a file, whole, whoever else does so at the moment.
 
     Raises:
-        OSError: it cannot be written; so it is with a pipe that nobody reads.
+        OSError: it cannot be written, or not all of it; so it is with a pipe that nobody
+            reads, or not fast enough.
     """
     with _files, open(path, "ab", buffering=0, opener=_without_waiting) as file:
-        file.write(line + b"\n")
+        data = line + b"\n"
+        written = file.write(data) or 0
+        if written != len(data):
+            raise OSError(errno.EAGAIN, f"it took {written} of {len(data)} bytes")
 
 
 def _without_waiting(path: str, flags: int) -> int:

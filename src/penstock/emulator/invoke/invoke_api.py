@@ -261,5 +261,4 @@ class _EventStreamReceiver:
 
 
 def _throttled(reason: str) -> ApiError:
-    body = {**too_many_requests(), "Reason": reason}
-    return ApiError(429, "TooManyRequestsException", body)
+    return ApiError(429, "TooManyRequestsException", too_many_requests(reason))

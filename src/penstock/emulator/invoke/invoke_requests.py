@@ -18,6 +18,7 @@ from .. import limits
 from ..http.http_server import BodyTooLargeError, Exchange
 from ..lambda_api.errors import ApiError, invalid, not_valid
 from ..lambda_api.names import Written, read_name
+from ..lambda_api.shapes import ANY_NAME, QUALIFIER
 from ..lambda_api.validation import Shape, Structure, Text, check
 
 
@@ -36,15 +37,9 @@ _PATHS = {
     Operation.ASYNC: re.compile(r"/2014-11-13/functions/([^/]+)/invoke-async/?"),
 }
 
-_REGION = r"((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?"
 _MEMBERS: dict[str, Shape] = {
-    "FunctionName": Text(
-        rf"(arn:(aws[a-zA-Z-]*)?:lambda:)?{_REGION}(\d{{12}}:)?(function:)?([a-zA-Z0-9-_\.]+)"
-        r"(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?",
-        1,
-        256,
-    ),
-    "Qualifier": Text(r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+", 1, 128),
+    "FunctionName": ANY_NAME,
+    "Qualifier": QUALIFIER,
     "LogType": Text(values=("None", "Tail")),
     "TenantId": Text(r"[a-zA-Z0-9\._:\/=+\-@ ]+", 1, 256),
 }

@@ -16,13 +16,13 @@ from ..http.http_server import BodyTooLargeError, Exchange
 from ..invocations import new_request_id
 from ..invoke.event_invokes import EventInvokeConfig
 from ..invoke.invoke_requests import find_operation
-from ..policies import missing_for_url
+from ..policies import commands_for_url, missing_for_url
 from ..registry import Registry
 from . import functions_api, layers_api, policies_api, settings_api, urls_api, versions_api
 from .control_plane import ControlPlane
 from .errors import ApiError, conflict, not_emulated, not_readable, not_valid, too_large
 from .names import read_name
-from .records import Json
+from .records import FunctionRecord, Json
 from .routes import route
 from .runtimes import Runtimes
 from .settings import ApiSettings
@@ -37,6 +37,9 @@ _STOP_SECONDS = 1.0
 
 # JSON can have halves of characters, which no variable of a process can have.
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+# A Function URL's function, qualifier and type of authorization.
+_UrlKey = tuple[str, str | None, str]
 
 _Operation = Callable[[ControlPlane, Json], "Json | None"]
 
@@ -111,6 +114,8 @@ class LambdaApi:
         self._settings = settings
         self._enforces = settings.enforce_permissions
         self._plane = self._make_plane(Store(None, say))
+        # What URLs lack, each with the record that says so, and what of it was told.
+        self._missing: dict[_UrlKey, tuple[FunctionRecord, tuple[str, ...]]] = {}
         self._told: set[tuple[str, ...]] = set()
 
     def start(self, function: Function | None) -> None:
@@ -173,16 +178,18 @@ class LambdaApi:
         failure = self._plane.failure(record.name, version) if version is not None else None
         if failure is not None:
             self._say(f"{record.name} cannot be called: {failure.reason}")
-        policy = self._plane.policy(record, key)
-        missing = missing_for_url(policy, url.auth_type, url.function, url.qualifier)
+        missing = self._missing_for(record, url)
         if not missing:
             return False
-        if self._enforces or missing not in self._told:
-            self._told.add(missing)
+        told = (url.function, key, *missing)
+        if self._enforces or told not in self._told:
+            self._told.add(told)
+            policy = self._plane.policy(record, key)
+            commands = commands_for_url(policy, missing, url.function, url.qualifier)
             does = "is refused, as by AWS" if self._enforces else "is served; AWS would refuse it"
             self._say(
                 f"a request to {self._plane.address(url)} {does}: its policy does not let "
-                f"everybody in; this does: {'; '.join(missing)}"
+                f"everybody in; this does: {'; '.join(commands)}"
             )
         if self._enforces:
             message = (
@@ -191,6 +198,16 @@ class LambdaApi:
             )
             refuse(exchange, 403, "AccessDeniedException", {"Message": message})
         return self._enforces
+
+    def _missing_for(self, record: FunctionRecord, url: FunctionUrl) -> tuple[str, ...]:
+        """What the URL lacks. It is found out again after each change of its function."""
+        key = (url.function, url.qualifier, url.auth_type)
+        known = self._missing.get(key)
+        # Whoever changes a function puts another record in the place of this one.
+        if known is None or known[0] is not record:
+            policy = self._plane.policy(record, url.qualifier or "")
+            known = self._missing[key] = record, missing_for_url(policy, url.auth_type)
+        return known[1]
 
     def handle(self, exchange: Exchange) -> None:
         """Answer one request."""
@@ -219,7 +236,7 @@ class LambdaApi:
             if exchange.method not in ("GET", "HEAD") or (dot, ending) != (".", "zip"):
                 raise ValueError(name)
             data = self._plane.code(bytes.fromhex(stem))
-        except (ValueError, OSError):
+        except (ValueError, OSError, EmulatorError):
             exchange.respond(404, [("Content-Type", "text/plain")], b"There is nothing here.\n")
             return
         exchange.respond(200, [("Content-Type", "application/zip")], data)

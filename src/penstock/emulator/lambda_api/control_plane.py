@@ -245,12 +245,24 @@ class ControlPlane:
         return Policy(tuple(Permission(**each) for each in record.policies.get(qualifier, ())))
 
     def code(self, sha256: bytes) -> bytes:
-        """The zip file with this hash.
+        """The zip file with this hash. Not to be called with the lock, for it may take long.
 
         Raises:
-            OSError: there is none.
+            OSError, EmulatorError: there is none.
         """
-        return self.store.zip_path(b64encode(sha256).decode()).read_bytes()
+        with self.lock:
+            path = self.store.zip_path(b64encode(sha256).decode())
+        return path.read_bytes()
+
+    def root_of(self, configuration: Json) -> Path:
+        """The folder with a version's code and its layers, unpacked.
+
+        Raises:
+            ApiError: they are too large together, or damaged.
+            EmulatorError: the folder cannot be made, or a layer is gone.
+        """
+        layers = [self._layer_code(each["Arn"]) for each in configuration.get("Layers", ())]
+        return self.store.root(configuration["CodeSha256"], layers)
 
     def hold(self, function: Function) -> None:
         """Have a record of a function that is served from its source."""
@@ -264,16 +276,13 @@ class ControlPlane:
         self.store.hold(record)
 
     def _function(self, record: FunctionRecord, version: str) -> Function:
-        configuration = record.versions[version]
-        layers = [self._layer_code(each["Arn"]) for each in configuration.get("Layers", ())]
-        root: Path = self.store.root(configuration["CodeSha256"], layers)
-        return self._runtimes.function(record, version, root)
+        return self._runtimes.function(record, version, self.root_of(record.versions[version]))
 
     def _layer_code(self, arn: str) -> str:
         *_, name, number = arn.split(":")
         layer = self.store.layers.get(name)
         if layer is None or number not in layer.versions:
-            raise NoRuntimeError(f"there is no layer {arn}")
+            raise EmulatorError(f"there is no layer {arn}")
         code: str = layer.versions[number]["CodeSha256"]
         return code
 

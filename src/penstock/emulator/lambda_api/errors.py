@@ -46,14 +46,19 @@ def conflict(message: str) -> ApiError:
     return _of_user(409, "ResourceConflictException", message)
 
 
-def outdated(api: str) -> ApiError:
-    """A `RevisionId` that is not the latest, which `api` would tell."""
-    return _of_user(
-        412,
-        "PreconditionFailedException",
-        "The Revision Id provided does not match the latest Revision Id. "
-        f"Call the {api} API to retrieve the latest Revision Id",
-    )
+def check_revision(given: str | None, current: str, api: str) -> None:
+    """Refuse a change that was meant for another revision; None is meant for any.
+
+    Raises:
+        ApiError: 412, `given` is not `current`, which `api` would tell.
+    """
+    if given not in (None, current):
+        raise _of_user(
+            412,
+            "PreconditionFailedException",
+            "The Revision Id provided does not match the latest Revision Id. "
+            f"Call the {api} API to retrieve the latest Revision Id",
+        )
 
 
 def too_large(message: str) -> ApiError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import binascii
 import json
 import os
-import sys
 from base64 import b64decode
 from typing import Any
 
@@ -13,7 +12,7 @@ from ...errors import EmulatorError
 from ..functions import LATEST
 from . import zip_files
 from .control_plane import ControlPlane, new_configuration
-from .errors import conflict, invalid, not_emulated, not_found, outdated
+from .errors import check_revision, conflict, invalid, not_emulated, not_found
 from .paging import page
 from .records import FunctionRecord, Json, new_revision
 from .runtimes import check_runtime
@@ -90,7 +89,8 @@ def create_function(plane: ControlPlane, request: Json) -> Json:
     _configure(plane, configuration, request)
     configuration |= _code(plane, request["Code"])
     record = FunctionRecord(name, {LATEST: configuration}, tags=dict(request.get("Tags") or {}))
-    _check_sizes(plane, configuration)
+    # Unpacked now, so that what is too large or damaged is refused.
+    plane.root_of(configuration)
     created = updating_view(plane, record, LATEST, is_new=True)
     plane.deploy(record)
     record.latest["RevisionId"] = new_revision()
@@ -153,7 +153,7 @@ def _to_update(plane: ControlPlane, request: Json) -> FunctionRecord:
     name = plane.read(request).name
     record = plane.get(name)
     plane.refuse_held(name)
-    _check_revision(record, request)
+    check_revision(request.get("RevisionId"), record.latest["RevisionId"], "GetFunction/GetAlias")
     return record
 
 
@@ -172,7 +172,7 @@ def update_function_code(plane: ControlPlane, request: Json) -> Json:
         changed.latest.update(code)
         if request.get("Architectures"):
             changed.latest["Architectures"] = request["Architectures"]
-        _check_sizes(plane, changed.latest)
+        plane.root_of(changed.latest)
         updated = _updated(plane, changed, publishes=bool(request.get("Publish")))
     plane.sweep()
     return updated
@@ -185,7 +185,7 @@ def update_function_configuration(plane: ControlPlane, request: Json) -> Json:
         check_runtime(request["Runtime"])
     with plane.change(record) as changed:
         _configure(plane, changed.latest, request)
-        _check_sizes(plane, changed.latest)
+        plane.root_of(changed.latest)
         updated = _updated(plane, changed)
     plane.sweep()
     return updated
@@ -362,21 +362,6 @@ def _zip_data(encoded: str) -> bytes:
         raise invalid(f"ZipFile is no base64: {exc}") from exc
 
 
-def _check_sizes(plane: ControlPlane, configuration: Json) -> None:
-    """Unpack now, so that what is too large or damaged is refused."""
-    layers = []
-    for each in configuration.get("Layers", ()):
-        *_, name, number = each["Arn"].split(":")
-        layers.append(plane.store.layers[name].versions[number]["CodeSha256"])
-    plane.store.root(configuration["CodeSha256"], layers)
-
-
-def _check_revision(record: FunctionRecord, request: Json) -> None:
-    given = request.get("RevisionId")
-    if given is not None and given != record.latest["RevisionId"]:
-        raise outdated("GetFunction/GetAlias")
-
-
 def _refuse_not_emulated(request: Json) -> None:
     for key in _NOT_EMULATED:
         value: Any = request.get(key)
@@ -386,4 +371,4 @@ def _refuse_not_emulated(request: Json) -> None:
 
 def _architecture() -> str:
     machine = os.uname().machine
-    return "arm64" if machine in ("arm64", "aarch64") and sys.platform else "x86_64"
+    return "arm64" if machine in ("arm64", "aarch64") else "x86_64"

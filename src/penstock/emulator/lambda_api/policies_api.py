@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 
 from ..functions import LATEST
-from ..policies import Policy, PolicyError, check_qualifier, check_revision, permission_from_request
+from ..policies import Policy, permission_from_request
 from .control_plane import ControlPlane
-from .errors import ApiError, not_found
+from .errors import check_revision, invalid, not_found
 from .names import Written
 from .records import FunctionRecord, Json, new_revision
 
@@ -17,13 +15,13 @@ from .records import FunctionRecord, Json, new_revision
 def add_permission(plane: ControlPlane, request: Json) -> Json:
     """`AddPermission`."""
     written = plane.read(request)
-    with _as_api_errors():
-        permission = permission_from_request(request)
-        check_qualifier(written.qualifier)
+    permission = permission_from_request(request)
+    if written.qualifier == LATEST:
+        raise invalid("We currently do not support adding policies for $LATEST.")
     record, key = _target(plane, written)
     arn = plane.arn(record.name, key or None)
-    with _as_api_errors(), plane.change(record) as changed:
-        check_revision(request.get("RevisionId"), _revision(record, key))
+    with plane.change(record) as changed:
+        check_revision(request.get("RevisionId"), _revision(record, key), "GetPolicy")
         _set_policy(changed, key, plane.policy(record, key).added(permission, arn))
         return {"Statement": permission.statement_json(arn)}
 
@@ -34,8 +32,7 @@ def get_policy(plane: ControlPlane, request: Json) -> Json:
     record, key = plane.find(written.name), written.qualifier or ""
     if record is None:
         raise not_found("The resource you requested does not exist.")
-    with _as_api_errors():
-        document = plane.policy(record, key).document(plane.arn(record.name, key or None))
+    document = plane.policy(record, key).document(plane.arn(record.name, key or None))
     return {"Policy": document, "RevisionId": _revision(record, key)}
 
 
@@ -46,8 +43,8 @@ def remove_permission(plane: ControlPlane, request: Json) -> None:
     if record is None:
         raise not_found(f"No policy found for: {plane.arn(written.name, written.qualifier)}")
     key = written.qualifier or ""
-    with _as_api_errors(), plane.change(record) as changed:
-        check_revision(request.get("RevisionId"), _revision(record, key))
+    with plane.change(record) as changed:
+        check_revision(request.get("RevisionId"), _revision(record, key), "GetPolicy")
         _set_policy(changed, key, plane.policy(record, key).removed(request["StatementId"]))
 
 
@@ -75,13 +72,3 @@ def _set_policy(record: FunctionRecord, key: str, policy: Policy) -> None:
     record.policies[key] = [asdict(permission) for permission in policy.permissions]
     owner = record.aliases[key] if key in record.aliases else record.versions[key or LATEST]
     owner["RevisionId"] = new_revision()
-
-
-@contextmanager
-def _as_api_errors() -> Iterator[None]:
-    try:
-        yield
-    except PolicyError as exc:
-        is_404 = exc.status == 404
-        body = {"Type": "User", "Message" if is_404 else "message": str(exc)}
-        raise ApiError(exc.status, exc.error_type, body) from exc

@@ -66,6 +66,8 @@ class Runtimes:
         self._region = region
         self._settings = settings
         self._pythons: dict[str, str] = {}
+        # The version of Node.js, by path.
+        self._nodes: dict[str, str] = {}
         self._told: set[str] = set()
 
     def function(self, record: FunctionRecord, version: str, root: Path) -> Function:
@@ -140,7 +142,8 @@ class Runtimes:
         except NoRuntimeError as exc:
             raise NoRuntimeError(f"functions of {runtime} cannot run here: {exc}") from exc
         wanted = runtime.removeprefix("nodejs").removesuffix(".x")
-        version = _output(node, "-p", "process.versions.node")
+        version = self._nodes.get(node) or _output(node, "-p", "process.versions.node")
+        self._nodes[node] = version
         if version.partition(".")[0] != wanted and runtime not in self._told:
             self._told.add(runtime)
             self._say(

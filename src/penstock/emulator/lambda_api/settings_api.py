@@ -10,6 +10,7 @@ from ..invoke.destinations import FunctionDestination, read_destination
 from ..invoke.event_invokes import EventInvokeConfig
 from .control_plane import ControlPlane
 from .errors import ApiError, invalid, not_found
+from .names import read_name
 from .paging import page
 from .records import FunctionRecord, Json, Record
 from .zip_files import UNZIPPED, ZIPPED
@@ -234,12 +235,13 @@ def _no_event_config(plane: ControlPlane, name: str, key: str) -> ApiError:
 
 
 def _tagged(plane: ControlPlane, request: Json) -> FunctionRecord:
-    *_, kind, name = request["Resource"].split(":", 6)[5:] if request["Resource"] else ("", "")
+    kind = request["Resource"].split(":")[5]
     if kind != "function":
         raise invalid(f"tags of a {kind} are not kept here; those of functions are")
-    if ":" in name:
+    written = read_name(request["Resource"], None, region=plane.region)
+    if written.qualifier is not None:
         raise invalid(
             "Tags on function aliases and versions are not supported. "
             "Please specify a function ARN."
         )
-    return plane.get(name)
+    return plane.get(written.name)

@@ -16,11 +16,13 @@ _FUNCTION = rf"(arn:(aws[a-zA-Z-]*)?:lambda:)?({_REGION}:)?(\d{{12}}:)?(function
 _LAYER = rf"arn:(aws[a-zA-Z-]*)?:lambda:{_REGION}:\d{{12}}:layer:"
 
 _NAME = Text(rf"{_FUNCTION}([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?", 1, 140)
-_ANY_NAME = Text(
+#: A function, in whatever way it is written.
+ANY_NAME = Text(
     rf"{_FUNCTION}([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?", 1, 256
 )
 _URL_NAME = Text(rf"{_FUNCTION}([a-zA-Z0-9-_]{{1,64}})(:((?!\d+$)[0-9a-zA-Z-_]+))?", 1, 140)
-_QUALIFIER = Text(r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+", 1, 128)
+#: A version or an alias.
+QUALIFIER = Text(r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+", 1, 128)
 _URL_QUALIFIER = Text(r"((?!^\d+$)^[0-9a-zA-Z-_]+$)", 1, 128)
 _ALIAS = Text(r"(?!^[0-9]+$)([a-zA-Z0-9-_]+)", 1, 128)
 _VERSION = Text(r"(\$LATEST(\.PUBLISHED)?|[0-9]+)", 1, 1024)
@@ -124,7 +126,7 @@ def _of(name: Text, members: dict[str, Shape] | None = None, *required: str) -> 
 
 
 def _of_qualified(members: dict[str, Shape] | None = None, *required: str) -> Structure:
-    return _of(_ANY_NAME, {"Qualifier": _QUALIFIER, **(members or {})}, *required)
+    return _of(ANY_NAME, {"Qualifier": QUALIFIER, **(members or {})}, *required)
 
 
 def _of_url(members: dict[str, Shape] | None = None, *required: str) -> Structure:
@@ -166,7 +168,7 @@ REQUESTS: Final[dict[str, Structure]] = {
     "PublishVersion": _of(
         _NAME, {"CodeSha256": Text(), "Description": _DESCRIPTION, "RevisionId": Text()}
     ),
-    "ListVersionsByFunction": _of(_ANY_NAME, _PAGE),
+    "ListVersionsByFunction": _of(ANY_NAME, _PAGE),
     "CreateAlias": _of(
         _NAME,
         {
@@ -196,7 +198,25 @@ REQUESTS: Final[dict[str, Structure]] = {
     "GetFunctionUrlConfig": _of_url(),
     "DeleteFunctionUrlConfig": _of_url(),
     "ListFunctionUrlConfigs": _of(_URL_NAME, _SMALL_PAGE),
-    "AddPermission": _of_qualified({"RevisionId": Text()}),
+    "AddPermission": _of_qualified(
+        {
+            "StatementId": Text(r"([a-zA-Z0-9-_]+)", 1, 100),
+            "Action": Text(r"(lambda:[*]|lambda:[a-zA-Z]+|[*])", 0, 10000),
+            "Principal": Text(r"[^\s]+", 0, 2048),
+            "SourceArn": Text(
+                rf"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:({_REGION})?:(\d{{12}})?:(.*)", 0, 10000
+            ),
+            "SourceAccount": Text(r"\d{12}", 0, 12),
+            "PrincipalOrgID": Text(r"o-[a-z0-9]{10,32}", 12, 34),
+            "FunctionUrlAuthType": _AUTH_TYPE,
+            "InvokedViaFunctionUrl": Flag(),
+            "EventSourceToken": Text(r"[a-zA-Z0-9._\-]+", 0, 256),
+            "RevisionId": Text(),
+        },
+        "StatementId",
+        "Action",
+        "Principal",
+    ),
     "GetPolicy": _of_qualified(),
     "RemovePermission": _of_qualified(
         {"StatementId": Text(r"([a-zA-Z0-9-_.]+)", 1, 100), "RevisionId": Text()}
@@ -210,7 +230,7 @@ REQUESTS: Final[dict[str, Structure]] = {
     "UpdateFunctionEventInvokeConfig": _of_qualified(_EVENT_INVOKE),
     "GetFunctionEventInvokeConfig": _of_qualified(),
     "DeleteFunctionEventInvokeConfig": _of_qualified(),
-    "ListFunctionEventInvokeConfigs": _of(_ANY_NAME, _SMALL_PAGE),
+    "ListFunctionEventInvokeConfigs": _of(ANY_NAME, _SMALL_PAGE),
     "GetAccountSettings": Structure({}),
     "ListTags": Structure({"Resource": _RESOURCE}, ("Resource",)),
     "TagResource": Structure(

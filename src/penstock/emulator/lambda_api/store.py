@@ -117,12 +117,19 @@ class Store:
             self.layers[record.name] = record
 
     def remove(self, record: FunctionRecord) -> None:
-        """Forget a function; harmless if there is none."""
+        """Forget a function; harmless if there is none.
+
+        Raises:
+            EmulatorError: its folder cannot be deleted; nothing has changed.
+        """
         if self._is_kept:
             folder = self._record_path(record).parent
             gone = folder.with_name(_half_done())
-            with contextlib.suppress(FileNotFoundError):
-                folder.rename(gone)
+            try:
+                with contextlib.suppress(FileNotFoundError):
+                    folder.rename(gone)
+            except OSError as exc:
+                raise EmulatorError(f"cannot delete {folder}: {exc}") from exc
             shutil.rmtree(gone, ignore_errors=True)
         self.functions.pop(record.name, None)
 
@@ -159,8 +166,15 @@ class Store:
         return b64encode(digest).decode()
 
     def zip_path(self, code_sha256: str) -> Path:
-        """Where the zip file with this `CodeSha256` is."""
-        return self._files / "code" / f"{_hex(code_sha256)}.zip"
+        """Where the zip file with this `CodeSha256` is, if there is one; makes nothing.
+
+        Raises:
+            EmulatorError: there are no files here, not yet or no more.
+        """
+        self._refuse_closed()
+        if self._folder is None:
+            raise EmulatorError("no code is here yet")
+        return self._folder / "code" / f"{_hex(code_sha256)}.zip"
 
     def root(self, code_sha256: str, layers: Sequence[str] = ()) -> Path:
         """The folder with this code as `var/task`, and these layers, later over earlier, as `opt`.
@@ -219,15 +233,19 @@ class Store:
 
     @property
     def _files(self) -> Path:
-        """The folder of this run; made when it is first needed."""
+        """The folder of this run; made when it is first needed.
+
+        Raises:
+            EmulatorError: it cannot be made, or the emulator is at its end.
+        """
         self._refuse_closed()
         if self._folder is None:
             _sweep_temporary()
-            new = Path(tempfile.mkdtemp(prefix=_UNLOCKED)).resolve()
-            self._lock = _locked(new)
-            # Only now may others look whether its owner is still there.
-            self._folder = new.rename(new.with_name(_TEMPORARY + new.name.removeprefix(_UNLOCKED)))
-            self._make_folders()
+            try:
+                self._folder, self._lock = _new_folder()
+                self._make_folders()
+            except OSError as exc:
+                raise EmulatorError(f"cannot make a folder for code: {exc}") from exc
         return self._folder
 
     def _refuse_closed(self) -> None:
@@ -298,22 +316,42 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _locked(folder: Path) -> int:
-    """Hold the folder's lock; returns its descriptor."""
+    """Hold the folder's lock; returns its descriptor.
+
+    Raises:
+        EmulatorError: another process holds it.
+        OSError: there can be none here.
+    """
     path = folder / "lock"
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(path, flags, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        pid = os.read(descriptor, 20).decode("ascii", "replace").strip() or "unknown"
-        os.close(descriptor)
-        raise EmulatorError(
-            f"the folder {folder} is in use by another emulator, process {pid}; "
-            "stop it, or give this one another folder"
-        ) from None
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, f"{os.getpid()}\n".encode())
+    with contextlib.ExitStack() as on_failure:
+        on_failure.callback(os.close, descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = os.read(descriptor, 20).decode("ascii", "replace").strip() or "unknown"
+            raise EmulatorError(
+                f"the folder {folder} is in use by another emulator, process {pid}; "
+                "stop it, or give this one another folder"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        on_failure.pop_all()
     return descriptor
+
+
+def _new_folder() -> tuple[Path, int]:
+    """A folder for one run, and the descriptor of its lock."""
+    new = Path(tempfile.mkdtemp(prefix=_UNLOCKED)).resolve()
+    with contextlib.ExitStack() as on_failure:
+        on_failure.callback(zip_files.remove_tree, new)
+        lock = _locked(new)
+        on_failure.callback(os.close, lock)
+        # Only now may others look whether its owner is still there.
+        folder = new.rename(new.with_name(_TEMPORARY + new.name.removeprefix(_UNLOCKED)))
+        on_failure.pop_all()
+    return folder, lock
 
 
 def _sweep_temporary() -> None:

@@ -6,7 +6,7 @@ import copy
 
 from ..functions import LATEST
 from .control_plane import ControlPlane
-from .errors import conflict, invalid, not_found, outdated
+from .errors import check_revision, conflict, invalid, not_found
 from .paging import page
 from .records import FunctionRecord, Json, new_revision
 from .runtimes import is_snap_started
@@ -40,8 +40,7 @@ def publish_version(plane: ControlPlane, request: Json) -> Json:
     name = plane.read(request).name
     record = plane.get(name)
     plane.refuse_held(name)
-    if request.get("RevisionId") not in (None, record.latest["RevisionId"]):
-        raise outdated("GetFunction/GetAlias")
+    check_revision(request.get("RevisionId"), record.latest["RevisionId"], "GetFunction/GetAlias")
     sha, current = request.get("CodeSha256"), record.latest["CodeSha256"]
     if sha not in (None, "", current):
         raise invalid(
@@ -85,8 +84,8 @@ def update_alias(plane: ControlPlane, request: Json) -> Json:
     record = plane.get(name)
     if alias not in record.aliases:
         raise not_found(f"Alias not found: {plane.arn(name, alias)}")
-    if request.get("RevisionId") not in (None, record.aliases[alias]["RevisionId"]):
-        raise outdated("GetFunction/GetAlias")
+    current = record.aliases[alias]["RevisionId"]
+    check_revision(request.get("RevisionId"), current, "GetFunction/GetAlias")
     with plane.change(record) as changed:
         configuration = changed.aliases[alias]
         configuration["RevisionId"] = new_revision()
