@@ -205,6 +205,7 @@ class Method:
                 f'an integration is made as Integration("AWS_PROXY", "app"), and is not '
                 f"{self.integration!r:.80}"
             )
+        # "Invalid mapping expression parameter specified": seen on AWS, aws/aws-cdk#17318.
         for value in self.integration.request_parameters.values():
             if value.startswith(_OF_PATH) and value.removeprefix(_OF_PATH) not in names:
                 raise EmulatorError(

@@ -85,6 +85,8 @@ def check_siblings(resources: Iterable[str]) -> None:
         EmulatorError: under one parent there are two path parameters, on which AWS says "A
             sibling of this resource already has a variable path part".
     """
+    # As reported: amazon-archives/aws-apigateway-importer#202, and with a greedy one
+    # serverless-nextjs/serverless-next.js#206.
     known: dict[tuple[_Segment, ...], tuple[_Segment, str]] = {}
     for resource in resources:
         segments = segments_of(resource)
