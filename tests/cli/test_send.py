@@ -348,6 +348,14 @@ def test_a_function_that_is_not_there_is_told(send, serve):
     assert status == 1
     assert "orders at http://127.0.0.1:" in err
     assert "was not invoked: ResourceNotFoundException: Function not found: arn:aws:" in err
+    assert err.endswith("; the functions there are: app\n")
+
+
+def test_a_host_that_nobody_knows_is_told(send):
+    _, _, err = send("sqs", "app", "one", "--endpoint", "http://nosuch.invalid:1")
+
+    assert err.startswith("penstock: cannot invoke app at http://nosuch.invalid:1: ")
+    assert "gaierror" not in err
 
 
 @pytest.mark.parametrize(
@@ -357,7 +365,10 @@ def test_a_function_that_is_not_there_is_told(send, serve):
         (["s3", "app"], "nothing to send: name a KEY"),
         (["sqs", "app", "--file", "-", "--lines", "-"], "standard input can be read only once"),
         (["sqs", "app", "one", "--prot", "x"], "unrecognized arguments: --prot x"),
-        (["sqs", "app", "1", "--wait", "0"], "argument --wait: invalid seconds value: '0'"),
+        (
+            ["sqs", "app", "1", "--wait", "0"],
+            "argument --wait: it is a number of seconds, over 0, not '0'",
+        ),
         (["s3", "app", "k", "--lines", "x"], "unrecognized arguments: --lines x"),
     ],
 )
@@ -369,6 +380,14 @@ def test_wrong_usage_is_answered_with_the_usage_of_the_source(capsys, arguments,
     err = capsys.readouterr().err
     assert err.startswith(f"usage: penstock send {arguments[0]} ")
     assert err.endswith(f"error: {error}\n")
+
+
+def test_the_usage_says_that_options_come_after_the_source(capsys):
+    with pytest.raises(SystemExit):
+        main(["send", "--endpoint", "http://localhost:9000", "sqs", "app", "one"])
+
+    usage = capsys.readouterr().err.partition("\n")[0]
+    assert usage == "usage: penstock send SOURCE FUNCTION [MESSAGE ...] [options]"
 
 
 def test_the_help_of_each_source_has_an_example_that_is_right(capsys, monkeypatch, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from penstock.emulator.functions import function_from_target
@@ -87,6 +89,45 @@ def test_source_that_does_not_compile_is_told_with_its_line(source, says, proble
 def test_source_that_the_function_may_have_elsewhere_is_not_looked_for(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert problem_of(function_from_target("json.tool:handler")) is None
+
+
+def test_a_module_that_is_nowhere_is_missed(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    function = function_from_target("nosuch.pages:handler")
+    assert problem_of(function) == (
+        f"there is no module nosuch.pages in {tmp_path}, and none of this name is installed"
+    )
+    elsewhere = dataclasses.replace(function, environment={"PYTHONPATH": "/opt/python"})
+    assert problem_of(elsewhere) is None
+
+
+def test_a_package_of_the_folder_may_have_its_modules_elsewhere(monkeypatch, tmp_path):
+    (tmp_path / "shop").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert problem_of(function_from_target("shop.pages:handler")) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"), [("3", "int"), ("'x'", "str"), ("[print]", "list"), ("{}", "dict")]
+)
+def test_what_cannot_be_called_is_no_handler(value, kind, problem, tmp_path):
+    assert problem(f"x = 1\nhandler = {value}") == (
+        f"{tmp_path / 'app.py'}, line 2: handler is no function, but of type {kind}"
+    )
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "handler = None\nhandler = print",
+        "handler = None\nif True:\n    def handler(event, context): ...",
+        "handler = {}.get",
+        "handler = None\ndef make():\n    global handler\n    handler = print",
+        "handler = None\nglobals()['handler'] = print",
+    ],
+)
+def test_what_may_become_a_function_is_believed_to_be_one(source, problem):
+    assert problem(source) is None
 
 
 def test_a_package_is_its_init_file(monkeypatch, tmp_path):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from penstock.emulator.hints import hint_for
+
 MISTAKES = {
     "a generator without the decorator": (
         "def handler(event, context):\n    yield 'x'",
@@ -50,6 +52,19 @@ def test_a_mistake_that_is_easy_to_make_gets_a_hint(mistake, serve):
     function = serve(source)
     httpx.get(function.url)
     function.wait_for_log(f"penstock: {hint}")
+
+
+@pytest.mark.parametrize(
+    ("module", "missing", "hint"),
+    [
+        ("shop.pages", "shop", "the module of the handler itself is not in the function's folder"),
+        ("app", "numpy", "install the module there"),
+        ("app", "application", "install the module there"),
+    ],
+)
+def test_a_handlers_module_that_is_not_there_is_not_to_be_installed(module, missing, hint):
+    text = f"Unable to import module '{module}': No module named '{missing}'"
+    assert hint in hint_for(f"Runtime.ImportModuleError: {text}")
 
 
 def test_what_is_not_emulated_says_so_and_does_not_run_the_function(serve):

@@ -151,12 +151,6 @@ def test_a_mapped_value_that_no_header_can_have_is_the_clients_fault(value):
     assert raised.value.status == 400
 
 
-def test_a_request_parameter_that_is_none_is_told():
-    said = ask("http://back/", parameters={"integration.request.body.a": "'x'"})[3]
-    assert len(said) == 1
-    assert "'integration.request.body.a' of the integration is none that AWS takes" in said[0]
-
-
 @pytest.mark.parametrize(("own", "sent"), [("ANY", "PUT"), ("", "PUT"), ("POST", "POST")])
 def test_the_method_is_the_clients_unless_the_integration_has_one(own, sent):
     assert ask(method="PUT", integration_http_method=own)[0] == sent

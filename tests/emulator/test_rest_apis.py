@@ -25,6 +25,10 @@ def api_with(*methods: str, **options) -> RestApi:
     return RestApi("a", tuple(Method(*pair, FUNCTION) for pair in pairs), **options)
 
 
+def http(path: str, parameters: dict[str, str]) -> Method:
+    return Method("GET", path, Integration("HTTP_PROXY", "http://b", request_parameters=parameters))
+
+
 def found(api: RestApi, method: str, path: str):
     chosen = api.find(method, path)
     if chosen is None:
@@ -185,6 +189,26 @@ REFUSED = {
         lambda: Integration("AWS_PROXY", "a", timeout_in_millis=960_000),
         "from 50 to 900000, not 960000",
     ),
+    "parameter's name": (
+        lambda: http("/", {"integration.request.body.a": "'x'"}),
+        "integration.request.body.a: 'x' is none that AWS takes; write integration.request.path",
+    ),
+    "parameter's value": (
+        lambda: http("/", {"integration.request.path.a": "b"}),
+        "integration.request.path.a: b is none that AWS takes",
+    ),
+    "parameter of no path": (
+        lambda: http("/{a}", {"integration.request.path.a": "method.request.path.b"}),
+        "method.request.path.b is mapped, and the resource /{a} has no such .* it has a$",
+    ),
+    "sibling": (lambda: api_with("GET /a/{x}", "GET /a/{y}/b"), "where AWS takes one only"),
+    "greedy sibling": (lambda: api_with("GET /{x}", "GET /{y+}"), "where AWS takes one only"),
+    "greedy in the middle": (
+        lambda: Method("GET", "/a/{b+}/c", FUNCTION),
+        "may be at the end only",
+    ),
+    "integration": (lambda: Method("GET", "/", "app"), "an integration is made as Integration"),
+    "stages": (lambda: api_with(stages=("live",)), r'stages are made as \(Stage\("live"\),\)'),
     "authorizer's type": (lambda: Authorizer("a", "JWT", "f"), "only TOKEN and REQUEST"),
     "token from two": (
         lambda: Authorizer("a", "TOKEN", "f", "method.request.header.a, method.request.header.b"),

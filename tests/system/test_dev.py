@@ -244,7 +244,11 @@ def test_variables_name_and_mode_from_the_command_line(dev):
         (["--account-concurrency", "0"], 1, "--account-concurrency must be at least 1, not 0"),
         (["a:b", "--rest-api-port", "0"], 1, "add --rest-api STREAM, or leave it out"),
         (["a:b", "--env", "AWS_LAMBDA_RUNTIME_API=x"], 1, "cannot set AWS_LAMBDA_RUNTIME_API"),
+        (["a:b", "--env", "AWS_REGION=eu-west-1"], 1, "cannot set AWS_REGION: Lambda itself does"),
+        (["a:b", "--snap-start", "--max-concurrency", "2"], 1, "do not go together, as on Lambda"),
+        (["a:b", "--host", ""], 1, "the host to listen on is empty; write localhost for this"),
         (["--state", __file__], 1, "--state takes a folder, and "),
+        (["--state", "/nosuch/a/b"], 1, "there is no folder /nosuch/a to make it in"),
     ],
 )
 def test_what_is_wrong_is_said(arguments, status, message, run_penstock):

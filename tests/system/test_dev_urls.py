@@ -69,6 +69,7 @@ def test_else_they_are_those_of_the_shell(shell, dev):  # noqa: F811
     shell.setenv("AWS_REGION", "eu-central-1")
     running = dev(HELLO, "--auth-type", "AWS_IAM")
 
+    assert "--user ID:SECRET http://localhost" in running.text
     assert get_signed(running.url, "AKIDSHELL", "secret/shell", "eu-central-1").status_code == 200
     assert get_signed(running.url, "AKIDSHELL", "secret/shell").status_code == 403
     assert get_signed(running.url, "test", "test", "eu-central-1").status_code == 403
@@ -78,6 +79,10 @@ def test_else_they_are_test_and_test(shell, dev):  # noqa: F811
     running = dev(HELLO, "--auth-type", "AWS_IAM")
 
     assert get_signed(running.url, "test", "test").status_code == 200
+    curl = "curl -N --aws-sigv4 aws:amz:us-east-1:lambda --user test:test http://"
+    assert f"{curl}localhost:{running.port}/\n" in running.text
+    assert f"{curl}app.lambda-url.localhost:{running.port}/ " in running.text
+    assert "curl -N http://" not in running.text
 
 
 def test_the_strict_way(dev):  # noqa: F811
@@ -139,11 +144,10 @@ def test_a_bad_value_is_told_at_once(tmp_path, options, text, run_penstock):
 def test_it_tells_how_to_call_a_url_that_wants_signatures(shell, dev):  # noqa: F811
     running = dev(HELLO, "--auth-type", "AWS_IAM")
 
-    found = re.search(r"curl (-N --aws-sigv4 \S+ --user ID:SECRET \S+)", running.text)
+    found = re.search(r"curl (-N --aws-sigv4 \S+ --user test:test \S+)", running.text)
     assert found, running.text
-    arguments = found[1].replace("ID:SECRET", "test:test").split()
     done = subprocess.run(
-        [needs("curl"), "-q", "-sS", "--noproxy", "*", *arguments],
+        [needs("curl"), "-q", "-sS", "--noproxy", "*", *found[1].split()],
         capture_output=True,
         text=True,
         timeout=15,

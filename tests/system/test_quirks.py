@@ -235,13 +235,39 @@ def test_an_error_before_the_first_byte_is_a_200(serve):
     )
 
 
-def test_what_no_handler_catches_it_is_not_told_to_catch(serve):
-    function = serve("import os\ndef handler(event, context): os._exit(3)")
+NO_HANDLER_CATCHES = {
+    "an exit": ("def handler(event, context): os._exit(3)", "Runtime.ExitError"),
+    "a syntax error": ("def handler(:", "Runtime.UserCodeSyntaxError"),
+    "no handler": ("", "Runtime.HandlerNotFound"),
+    "no module": ("import nosuch", "Runtime.ImportModuleError"),
+    "a failed import": ("open('/nosuch')", "FileNotFoundError"),
+    "no shape": ("@streamify_response\ndef handler(a): yield a", "HandlerShapeError"),
+    "too few parameters": ("def handler(event): ...", "TypeError"),
+    "no JSON": ("def handler(event, context): return object()", "Runtime.MarshalError"),
+}
+
+
+@pytest.mark.parametrize("failure", NO_HANDLER_CATCHES)
+def test_what_no_handler_catches_it_is_not_told_to_catch(failure, serve):
+    source, error_type = NO_HANDLER_CATCHES[failure]
+    function = serve(source)
 
     answer = httpx.get(function.url)
 
+    assert answer.json()["errorType"] == error_type
+    line = line_of(function, answer)
+    assert line.startswith(f"the function failed before its first byte ({error_type}: ")
+    assert "200 with the error as the body; make the URL BUFFERED" in line
+
+
+def test_a_response_that_is_cut_before_its_head_is_whole_had_begun(serve):
+    function = serve("def handler(event, context): return 'Hello'")
+
+    answer = httpx.get(function.url, headers={"X-Penstock-Fault": "kill=3"})
+
     assert answer.json()["errorType"] == "Runtime.ExitError"
-    assert "200 with the error as the body; make the URL BUFFERED" in line_of(function, answer)
+    line = line_of(function, answer)
+    assert line.startswith("the response was cut off before its head was whole (Runtime.ExitError")
 
 
 @pytest.mark.parametrize("invoke_mode", ["RESPONSE_STREAM", "BUFFERED"])
@@ -331,9 +357,15 @@ GET = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 def test_an_empty_body_ends_unless_asked_otherwise(serve):
-    answer = httpx.get(serve(EMPTY).url)
+    function = serve(EMPTY)
+
+    answer = httpx.get(function.url)
 
     assert (answer.status_code, answer.content) == (200, b"")
+    assert line_of(function, answer) == (
+        "the body is empty, and on AWS the end of such an answer does not come at times "
+        "(empty-body-hang); send at least one byte"
+    )
 
 
 def test_an_empty_body_hangs_on_request_until_the_emulator_stops(serve):

@@ -204,7 +204,8 @@ def test_what_uses_too_much_memory_is_killed_if_it_is_to_be(serve):
     error = httpx.get(function.url, timeout=30).json()
     assert error["errorType"] == "Runtime.ExitError"
     assert "signal: killed" in error["errorMessage"]
-    assert "MB of memory and has 128: killed" in function.log
+    used = re.search(r"app uses (\d+) MB of memory and has 128: killed", function.log)[1]
+    function.wait_for_log(f"Max Memory Used: {used} MB")
 
 
 @linux

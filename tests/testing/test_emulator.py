@@ -353,7 +353,9 @@ def test_the_processes_end_with_the_block(folder):
 
     wait_for(lambda: not is_running(pid), "the end of the environment")
     wait_for(lambda: is_refused(function.endpoint_url), "the end of the last thread that listens")
-    with pytest.raises(testing.InvokeError, match="nothing listens at http://127"):
+    with pytest.raises(
+        testing.InvokeError, match="the emulator of app has ended: invoke it within"
+    ):
         function.invoke()
 
 
@@ -382,6 +384,7 @@ def test_the_processes_end_in_the_middle_of_an_invocation(folder, gate):
     ("target", "options", "error"),
     [
         ("app:", {}, "'app:' names no handler"),
+        ("app.py:shop.stream", {}, "the handler in '.*app.py:shop.stream' is no plain name; give"),
         ("none.py:handler", {}, r"there is no file none.py \(looked from /"),
         ("app.py:echo", {"folder": "/none"}, "there is no folder /none"),
         ("app.py:echo", {"invoke_mode": "stream"}, "RESPONSE_STREAM or BUFFERED, not 'stream'"),
@@ -396,7 +399,22 @@ def test_the_processes_end_in_the_middle_of_an_invocation(folder, gate):
         ("app.py:echo", {"environment": ["A=1"]}, "environment maps names to text"),
         ("app.py:echo", {"auth_type": "IAM"}, "auth_type is NONE or AWS_IAM, not 'IAM'"),
         ("app.py:echo", {"credentials": ["x"]}, "ID:SECRET"),
+        ("app.py:echo", {"credentials": "a:b"}, r'^credentials is a list of str, as in \["ID:SEC'),
+        ("app.py:echo", {"allow_origin": "http://a"}, "^allow_origin is a list of str, as in"),
         ("app.py:echo", {"quirks": {"odd": True}}, "there is no quirk 'odd'"),
+        ("app.py:echo", {"quirks": ["error-is-200"]}, "quirks is a mapping, as in {"),
+        ("app.py:echo", {"functions": ["app.py:fails"]}, "functions is a mapping, as in {"),
+        ("app.py:echo", {"functions": {"app": "app.py:fails"}}, "functions has 'app', which is"),
+        ("app.py:echo", {"rest_apis": ["x"]}, "rest_apis is a list of RestApi, as in"),
+        ("app.py:echo", {"rest_apis": RestApi("shop", ())}, "rest_apis is a list of RestApi"),
+        (
+            "app.py:echo",
+            {"rest_apis": [RestApi("shop", ()), RestApi("shop", ())]},
+            "two REST APIs with the id 'shop'",
+        ),
+        ("app.py:echo", {"max_concurrency": 2, "snap_start": True}, "do not go together"),
+        ("app.py:echo", {"environment": {"_HANDLER": "x"}}, "cannot set _HANDLER: Lambda itself"),
+        ("app.py:echo", {"environment": {"AWS_REGION": "x"}}, "Region is the AWS_REGION of the"),
     ],
 )
 def test_what_cannot_be_is_refused_at_once(folder, target, options, error):

@@ -6,6 +6,7 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 from decimal import Decimal
 
 import pytest
@@ -310,3 +311,16 @@ def test_log_events_are_compressed():
     assert told["logGroup"] == "/g"
     assert [each["message"] for each in told["logEvents"]] == ["one", "grün"]
     assert len({each["id"] for each in told["logEvents"]}) == 2
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (lambda: events.sqs(), "a batch has at least one message"),
+        (lambda: events.sqs({"a": 1}), "a message of SQS is text, not {'a': 1}; make JSON text"),
+        (lambda: events.kinesis(3), "data is text or bytes, not 3; make JSON text"),
+    ],
+)
+def test_what_no_service_delivers_is_refused(make, error):
+    with pytest.raises((TypeError, ValueError), match=f"^{re.escape(error)}"):
+        make()

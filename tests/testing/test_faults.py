@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 import pytest
 
@@ -36,8 +38,19 @@ def test_so_many_calls_are_refused(function):
         assert function.invoke().json() == "Hello"
 
 
-def test_a_value_out_of_range_is_said(function):
-    with pytest.raises(EmulatorError, match="cut is a number of bytes"), function.inject(cut=-1):
-        pass
-    with pytest.raises(EmulatorError, match="times is"), function.inject(cut=1, times=-1):
-        pass
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"cut": -1}, "cut is a number of bytes, 0 or more, not -1"),
+        ({"cut": "x"}, "cut is a number of bytes, 0 or more, not 'x'"),
+        ({"delay": "1"}, "delay is in seconds, from 0 to 86400, not '1'"),
+        ({"throttle": "fast"}, "throttle is in bytes a second, at least 0.00001, not 'fast'"),
+        ({"refuse": "no"}, "refuse is True or False, not 'no'"),
+        ({"cut": 1, "every": 1.5}, "every is a number of calls, 1 or more, not 1.5"),
+        ({"cut": 1, "times": 0}, "times is a number of calls, 1 or more, not 0"),
+        ({}, "there is nothing to inject; name a fault, as in inject(cut=1000)"),
+    ],
+)
+def test_what_cannot_be_injected_is_said(function, options, error):
+    with pytest.raises(EmulatorError, match=f"^{re.escape(error)}$"), function.inject(**options):
+        pytest.fail("it was injected")

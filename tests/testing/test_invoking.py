@@ -52,10 +52,13 @@ def test_it_is_called_as_aws_clients_call_it(server):
     assert b"\r\nAuthorization: AWS4-HMAC-SHA256 " in received[0]
 
 
-def test_another_server_is_told(server):
-    url, _ = server(answer(b"404 Not Found", b"<p>Not here</p>"))
+@pytest.mark.parametrize(
+    ("body", "told"), [(b"Not here", ": Not here"), (b"\n<html>Not here</html>", "")]
+)
+def test_another_server_is_told_without_its_pages(server, body, told):
+    url, _ = server(answer(b"404 Not Found", body))
 
-    with pytest.raises(InvokeError, match="with status 404, as no emulator does: <p>Not here</p>"):
+    with pytest.raises(InvokeError, match=f"with status 404, as no emulator does{told}$"):
         invoke(url, "app", {}, timeout=15)
 
 

@@ -48,22 +48,6 @@ then, in another terminal:
       --function-name app out.json          (with any credentials)
 """
 
-
-# Of the variables that Lambda reserves, those with which a process would not find its work
-# or not know who it is. (AWS documentation, "Defined runtime environment variables")
-_SET_BY_LAMBDA = {
-    "_HANDLER",
-    "_X_AMZN_TRACE_ID",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-    "AWS_LAMBDA_FUNCTION_NAME",
-    "AWS_LAMBDA_FUNCTION_VERSION",
-    "AWS_LAMBDA_LOG_GROUP_NAME",
-    "AWS_LAMBDA_LOG_STREAM_NAME",
-    "AWS_LAMBDA_RUNTIME_API",
-    "LAMBDA_RUNTIME_DIR",
-    "LAMBDA_TASK_ROOT",
-}
-
 _TIMEOUT_DEFAULT = 60
 
 
@@ -177,7 +161,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     add(
         "--bandwidth",
         choices=["aws"],
-        help="let streams be as slow as on AWS: 6 MB at once (REST API: 10), then 2 MB a second",
+        help="let streams be as slow as on AWS: 6 MiB at once (REST API: 10), then 2 MiB a second",
     )
     add(
         "--strict",
@@ -247,7 +231,7 @@ def _start(options: argparse.Namespace) -> Emulator:
             raise
         raise EmulatorError(
             f"the emulator needs {exc.name}, which is not installed; "
-            "install the extra: pip install 'penstock-lambda[local]', or, in a clone, '.[local]'"
+            "install Penstock with its extra: pip install 'path/to/the/clone/of/penstock[local]'"
         ) from exc
     _check(options)
     function = _function(options)
@@ -293,14 +277,20 @@ def _check(options: argparse.Namespace) -> None:
         )
     if options.state is not None and options.state.exists() and not options.state.is_dir():
         raise EmulatorError(f"--state takes a folder, and {options.state} is a file")
+    if options.state is not None and not options.state.absolute().parent.is_dir():
+        raise EmulatorError(
+            f"--state makes the folder {options.state.name}, and there is no folder "
+            f"{options.state.absolute().parent} to make it in"
+        )
 
 
 def _function(options: argparse.Namespace) -> Function | None:
     """The function that TARGET, or --runtime-command, is for; None without them."""
-    from ..emulator.functions import function_from_target
+    from ..emulator.functions import check_variables, function_from_target
     from ..emulator.runtime_commands import function_from_command
 
     environment = dict(_variable(text) for text in options.env)
+    check_variables(environment)
     if options.runtime_command is not None:
         return function_from_command(
             options.runtime_command,
@@ -354,8 +344,6 @@ def _variable(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name or "\0" in text:
         raise EmulatorError(f"--env takes NAME=VALUE, not {text!r}")
-    if name in _SET_BY_LAMBDA:
-        raise EmulatorError(f"--env cannot set {name}: Lambda itself does, and refuses others")
     return name, value
 
 
@@ -367,8 +355,7 @@ def _welcome(emulator: Emulator, options: argparse.Namespace) -> str:
     return f"""\
 penstock {__version__}: {function.name} ({function.handler}), {function_url.invoke_mode}
 
-{_ways_to_url(function_url, function.region, url)}\
-  or    curl -N http://{function_url.domain_name}:{emulator.port}/     (the same, by its host)
+{_ways_to_url(function_url, function.region, url, emulator.port, _user(options))}\
   or    AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test aws lambda invoke \\
           --region {function.region} --endpoint-url {url} \\
           --function-name {function.name} out.json
@@ -387,15 +374,27 @@ def _open_ports(emulator: Emulator, options: argparse.Namespace) -> None:
         raise
 
 
-def _ways_to_url(function_url: FunctionUrl, region: str, url: str) -> str:
+def _user(options: argparse.Namespace) -> str:
+    """What curl is to sign with: the key that is known to everybody, or a name for another."""
+    from ..emulator.credentials import credentials_from
+
+    key = credentials_from(options.credentials, os.environ).find("test")
+    return "test:test" if key is not None and key.secret == "test" else "ID:SECRET"  # noqa: S105
+
+
+def _ways_to_url(function_url: FunctionUrl, region: str, url: str, port: int, user: str) -> str:
+    by_host = f"http://{function_url.domain_name}:{port}/     (the same, by its host)"
     if function_url.auth_type == "AWS_IAM":
+        signed = f"curl -N --aws-sigv4 aws:amz:{region}:lambda --user {user}"
         return f"""\
-  open  {url}/ signed, e.g. with an access key ID and its SECRET:
-        curl -N --aws-sigv4 aws:amz:{region}:lambda --user ID:SECRET {url}/
+  open  {url}/ signed, with an access key ID and its SECRET:
+        {signed} {url}/
+  or    {signed} {by_host}
 """
     return f"""\
   open  {url}/
   or    curl -N {url}/
+  or    curl -N {by_host}
 """
 
 

@@ -109,8 +109,6 @@ def with_options(function: Function, options: argparse.Namespace) -> Function:
     reserved = options.reserved_concurrency
     if reserved is not None and reserved < 0:
         raise EmulatorError(f"--reserved-concurrency cannot be below 0, and is {reserved}")
-    if options.snap_start and options.max_concurrency is not None:
-        raise EmulatorError("--snap-start and --max-concurrency do not go together, as on Lambda")
     memory = 128 if options.memory is None else options.memory
     if not 128 <= memory <= 10_240:
         raise EmulatorError(f"--memory is 128 to 10240 MB, not {memory}")

@@ -88,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
         print(
             "\nPenstock is not in it. Give the function the layer (penstock package --layer), "
             "or pack again after\n\n"
-            f"  pip install --target {shlex.quote(str(folder))} penstock-lambda"
+            f"  pip install --target {shlex.quote(str(folder))} path/to/the/clone/of/penstock"
         )
     return 0
 

@@ -57,12 +57,15 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     """Add `send` to the commands."""
     parser = commands.add_parser(
         "send",
+        usage="penstock send SOURCE FUNCTION [MESSAGE ...] [options]",
         help="send an event of SQS, S3, EventBridge ... to a function of `penstock dev`",
         description=_DESCRIPTION,
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    sources = parser.add_subparsers(metavar="SOURCE", required=True, parser_class=_Parser)
+    sources = parser.add_subparsers(
+        metavar="SOURCE", required=True, parser_class=_Parser, prog=parser.prog
+    )
     for source in sorted((*BATCHES, *SINGLES), key=lambda source: source.name):
         _add_source(sources, source)
 
@@ -153,9 +156,12 @@ def _items(options: argparse.Namespace) -> list[Item]:
 
 def seconds(text: str) -> float:
     """A time to wait, as argparse reads it."""
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
     if not 0 < value < _LONGEST_WAIT:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"it is a number of seconds, over 0, not {text!r}")
     return value
 
 

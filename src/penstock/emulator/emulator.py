@@ -92,9 +92,16 @@ class Emulator:
         account_concurrency: int = ACCOUNT_CONCURRENCY,
         listener: Listener | None = None,
     ) -> None:
+        if not host:
+            # To the sockets it would mean every address of this machine.
+            raise EmulatorError(
+                "the host to listen on is empty; write localhost for this machine only, or "
+                "0.0.0.0 for everybody who reaches it"
+            )
         #: The function that it was made with.
         self.function = function
         self.rest_apis = tuple(rest_apis)
+        _check_ids([api.id for api in self.rest_apis])
         #: Their own ports, by their ids, if they have any: see `open_port`.
         self.rest_api_ports: dict[str, int] = {}
         self._access = AccessRules(hosts=[host], origins=origins)
@@ -371,6 +378,15 @@ class Emulator:
             self.registry.put(known.function)
             if problem := problem_of(known.function):
                 self._log.line(problem)
+
+
+def _check_ids(ids: list[str]) -> None:
+    twice = next((each for each in ids if ids.count(each) > 1), None)
+    if twice is not None:
+        raise EmulatorError(
+            f"there are two REST APIs with the id {twice!r}, by which each has its host; give one "
+            "of them another"
+        )
 
 
 def _host_of(exchange: Exchange) -> str:

@@ -47,30 +47,47 @@ class Faults:
         """Refuse what cannot be."""
         for name in ("cut", "kill"):
             size = getattr(self, name)
-            if size is not None and size < 0:
-                raise BadFaultError(f"{name} is a number of bytes, 0 or more, not {size}")
+            if size is not None and (not _is_whole(size) or size < 0):
+                raise BadFaultError(f"{name} is a number of bytes, 0 or more, not {size!r:.80}")
         for name in ("delay", "chunk_delay", "slow_init"):
             seconds = getattr(self, name)
-            if not 0 <= seconds <= _LONGEST:
+            if not _is_number(seconds) or not 0 <= seconds <= _LONGEST:
                 written = name.replace("_", "-")
-                raise BadFaultError(f"{written} is in seconds, 0 or more, not {seconds:g}")
-        if self.throttle is not None and not _SLOWEST <= self.throttle < float("inf"):
+                raise BadFaultError(
+                    f"{written} is in seconds, from 0 to {_LONGEST:g}, not {_shown(seconds)}"
+                )
+        rate = self.throttle
+        if rate is not None and (not _is_number(rate) or not _SLOWEST <= rate < float("inf")):
             raise BadFaultError(
-                f"throttle is in bytes a second, {_SLOWEST:g} or more, not {self.throttle:g}"
+                f"throttle is in bytes a second, at least {_SLOWEST:.5f}, not {_shown(rate)}"
             )
-        if self.every < 1:
-            raise BadFaultError(f"every is a number of calls, 1 or more, not {self.every}")
+        if not isinstance(self.refuse, bool):
+            raise BadFaultError(f"refuse is True or False, not {self.refuse!r:.80}")
+        if not _is_whole(self.every) or self.every < 1:
+            raise BadFaultError(f"every is a number of calls, 1 or more, not {self.every!r:.80}")
 
     def __bool__(self) -> bool:
         """Whether anything goes wrong at all."""
         return replace(self, every=1) != NONE
 
 
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return _is_whole(value) or isinstance(value, float)
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else f"{value!r:.80}"
+
+
 NONE = Faults()
 
 _SPELLINGS = (
     "cut=BYTES, delay=SECONDS, chunk-delay=SECONDS, throttle=BYTES_PER_SECOND, 429, "
-    "kill or kill=BYTES, slow-init=SECONDS, every=CALLS, none"
+    "kill or kill=BYTES, slow-init=SECONDS, none, and for more than one call every=CALLS"
 )
 
 # By the name in the text: the field, and what reads its value.

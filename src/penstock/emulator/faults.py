@@ -77,7 +77,7 @@ class Injection:
         seconds = self.faults.slow_init
         if not seconds:
             return command
-        self.say(f"the start of the environment takes {seconds:g} seconds more")
+        self.say(f"the start of the environment takes {seconds:g} s more")
         return (*_SLOW_START, f"{seconds:f}", *command)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,24 @@ PYTHON_EXECUTION_ENV = f"AWS_Lambda_python{sys.version_info.major}.{sys.version_
 
 #: The version that can change.
 LATEST = "$LATEST"
+
+# Of the variables that Lambda reserves, those with which a process would not find its work
+# or not know who and where it is. (AWS documentation, "Defined runtime environment variables")
+_SET_BY_LAMBDA = {
+    "_HANDLER",
+    "_X_AMZN_TRACE_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_REGION",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+}
+_REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
 _EXECUTION_ENV = "AWS_EXECUTION_ENV"
 _EXEC_WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
@@ -64,6 +82,14 @@ class Function:
     snap_start: bool = False
     enforces_memory: bool = False
     reserved_concurrency: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what Lambda has not."""
+        if self.snap_start and self.max_concurrency is not None:
+            raise EmulatorError(
+                "SnapStart and several invocations at once (--snap-start and --max-concurrency) "
+                "do not go together, as on Lambda"
+            )
 
     @property
     def arn(self) -> str:
@@ -143,6 +169,11 @@ def function_from_target(
     """
     module, colon, attribute = target.rpartition(":")
     is_file = module.endswith(".py")
+    if "." in attribute and _is_module(attribute) and (is_file or _is_module(module)):
+        raise EmulatorError(
+            f"the handler in {target!r} is no plain name; give {attribute} one in the module, as "
+            "in handler = ..., and write that"
+        )
     if not colon or not attribute.isidentifier() or not (is_file or _is_module(module)):
         example = target if target.endswith(".py") else "app.py"
         raise EmulatorError(
@@ -208,6 +239,25 @@ def local_function(
         region=region_here(),
         execution_env=execution_env,
     )
+
+
+def check_variables(environment: Iterable[str]) -> None:
+    """Refuse variables, of these names, that a function's configuration cannot set.
+
+    Raises:
+        EmulatorError: one of them is Lambda's own.
+    """
+    for name in environment:
+        if name in _SET_BY_LAMBDA:
+            where = (
+                "; the function's Region is the AWS_REGION of the process that serves it"
+                if name in _REGIONS
+                else ""
+            )
+            raise EmulatorError(
+                f"a function's variables cannot set {name}: Lambda itself does, and refuses "
+                f"others{where}"
+            )
 
 
 def region_here() -> str:

@@ -7,8 +7,12 @@ effects: it connects, loads models, spends money. So its code is read here, and 
 from __future__ import annotations
 
 import ast
+import os
+import sys
 import warnings
 from collections.abc import Iterator
+from importlib.machinery import PathFinder
+from importlib.util import find_spec
 from pathlib import Path
 
 from .functions import Function
@@ -24,8 +28,11 @@ def problem_of(function: Function) -> str | None:
         return None
     module, _, attribute = function.handler.rpartition(".")
     file = _file_of(module, function.folder)
-    if file is None:
+    if file is None and _may_be_elsewhere(module, function):
         return None
+    if file is None:
+        folder = function.folder
+        return f"there is no module {module} in {folder}, and none of this name is installed"
     try:
         source = file.read_bytes()
     except OSError:
@@ -43,12 +50,43 @@ def problem_of(function: Function) -> str | None:
     except (RecursionError, MemoryError):
         return None
     names = set(_names(tree))
-    if attribute in names or _ANY in names:
+    if _ANY in names:
         return None
+    if attribute in names:
+        return _no_function(attribute, tree, file)
     callables = [node.name for node in tree.body if isinstance(node, _FUNCTIONS)]
     found = f"; it defines {', '.join(callables)}" if callables else ""
     return f"{file} does not define {attribute}{found}"
 
+
+def _no_function(attribute: str, tree: ast.Module, file: Path) -> str | None:
+    """What the name stands for, if it is given one value only, which cannot be called."""
+    if list(_names(tree)).count(attribute) > 1:
+        return None
+    for node in tree.body:
+        if not isinstance(node, ast.Assign):
+            continue
+        if [each.id for each in node.targets if isinstance(each, ast.Name)] == [attribute]:
+            kind = _kind_of(node.value)
+            if kind is not None:
+                return f"{file}, line {node.lineno}: {attribute} is no function, but of type {kind}"
+    return None
+
+
+def _kind_of(node: ast.expr) -> str | None:
+    """The type of what is written out; None for everything that has to be run."""
+    if isinstance(node, ast.Constant):
+        return type(node.value).__name__
+    return _DISPLAYS.get(type(node))
+
+
+_DISPLAYS: dict[type[ast.expr], str] = {
+    ast.Dict: "dict",
+    ast.JoinedStr: "str",
+    ast.List: "list",
+    ast.Set: "set",
+    ast.Tuple: "tuple",
+}
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SCOPES = (*_FUNCTIONS, ast.ClassDef)
@@ -85,6 +123,20 @@ def _names(tree: ast.Module) -> Iterator[str]:
         elif isinstance(node, ast.MatchMapping) and node.rest:
             yield node.rest
         remaining.extend(ast.iter_child_nodes(node))
+
+
+def _may_be_elsewhere(module: str, function: Function) -> bool:
+    """Whether the function may find the module where this Python, or a setting, has it."""
+    path = {**function.inherited, **function.environment}.get("PYTHONPATH")
+    if function.command[:1] != (sys.executable,) or path != os.environ.get("PYTHONPATH"):
+        return True
+    first = module.partition(".")[0]
+    if PathFinder.find_spec(first, [str(function.folder)]) is not None:
+        return True  # a package can have its modules anywhere
+    try:
+        return find_spec(first) is not None
+    except (ImportError, ValueError):
+        return True
 
 
 def _file_of(module: str, folder: Path) -> Path | None:

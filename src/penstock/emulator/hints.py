@@ -12,12 +12,17 @@ _INSTALL = (
     "there, or serve a folder that `pip install --target` has filled"
 )
 
+_NO_HANDLER_MODULE = (
+    "the module of the handler itself is not in the function's folder: is its name right?"
+)
+
 _ADAPT = "to serve a web app: handler = penstock.adapt(app)"
 
 # Parts of the texts of Python and of AWS's clients.
 _HINTS = (
     (r"Object of type (async_)?generator is not JSON", f"the handler is a generator; {_DECORATE}"),
     (r"Object of type coroutine is not JSON", f"the handler is an async def; {_DECORATE}"),
+    (r"Unable to import module '([^'.]+)[^']*'.*No module named '\1'", _NO_HANDLER_MODULE),
     (r"Unable to import module .*No module named", _INSTALL),
     (r"Runtime\.MalformedHandlerName", "what the runtime is to load is --handler index.handler"),
     (

@@ -13,7 +13,7 @@ from hashlib import sha256
 
 from ..errors import EmulatorError
 from . import limits
-from .fronts.rest_api_paths import match, segments_of
+from .fronts.rest_api_paths import check_siblings, match, variables_of
 
 DOMAIN = ".execute-api.localhost"
 
@@ -122,6 +122,13 @@ class Integration:
     integration_http_method: str = "ANY"
 
     def __post_init__(self) -> None:
+        for key, value in self.request_parameters.items():
+            if not _MAPPED.fullmatch(key) or not _MAPPING.fullmatch(value):
+                raise EmulatorError(
+                    f"the request parameter {key}: {value} is none that AWS takes; write "
+                    "integration.request.path, .querystring or .header with a name: "
+                    "method.request..., context..., stageVariables... or 'text' in quotes"
+                )
         if self.type not in ("AWS_PROXY", "HTTP_PROXY"):
             raise EmulatorError(
                 f"an integration of the type {self.type!r} is not emulated; "
@@ -163,6 +170,12 @@ class Integration:
         return self.timeout_in_millis / 1000
 
 
+# What integration.requestParameters maps, and to what (API Gateway's API reference,
+# "PutIntegration", and "Request and response data mapping reference").
+_MAPPED = re.compile(r"integration\.request\.(path|querystring|header)\..+")
+_MAPPING = re.compile(r"(method\.request|context|stageVariables)\..+|'.*'")
+_OF_PATH = "method.request.path."
+
 # What API Gateway's PutMethod takes.
 _METHODS = ("ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
@@ -186,6 +199,19 @@ class Method:
             raise EmulatorError(
                 f"a method is {', '.join(_METHODS)}, in capitals, not {self.http_method!r}"
             )
+        names = variables_of(self.resource_path)
+        if not isinstance(self.integration, Integration):
+            raise EmulatorError(
+                f'an integration is made as Integration("AWS_PROXY", "app"), and is not '
+                f"{self.integration!r:.80}"
+            )
+        # "Invalid mapping expression parameter specified": seen on AWS, aws/aws-cdk#17318.
+        for value in self.integration.request_parameters.values():
+            if value.startswith(_OF_PATH) and value.removeprefix(_OF_PATH) not in names:
+                raise EmulatorError(
+                    f"{value} is mapped, and the resource {self.resource_path} has no such path "
+                    f"parameter; it has {', '.join(names) or 'none'}"
+                )
 
     @property
     def resource_id(self) -> str:
@@ -217,9 +243,11 @@ class RestApi:
             )
         if not self.stages:
             raise EmulatorError(f"the API {self.id} has no stage, so it could not be called")
+        if not all(isinstance(each, Stage) for each in self.stages):
+            raise EmulatorError(f'stages are made as (Stage("live"),), and not {self.stages!r:.80}')
+        check_siblings(method.resource_path for method in self.methods)
         known = set()
         for method in self.methods:
-            segments_of(method.resource_path)
             key = (method.http_method, method.resource_path)
             if key in known:
                 raise EmulatorError(f"the API {self.id} has {' '.join(key)} twice")

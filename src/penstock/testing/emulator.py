@@ -58,6 +58,7 @@ class LocalFunction(InjectsFaults):
         self._pids = pids
         self._faults = faults
         self._events = events
+        self._has_ended = False
 
     @property
     def rest_api_url(self) -> str:
@@ -79,8 +80,13 @@ class LocalFunction(InjectsFaults):
             FunctionError: the function failed before its first byte.
             InvokeError: it was not run: it is busy, or the event is no JSON.
         """
-        from .invoking import invoke
+        from .invoking import InvokeError, invoke
 
+        if self._has_ended:
+            raise InvokeError(
+                f"the emulator of {self.function_name} has ended: invoke it within the with "
+                "block, or the test, that has it"
+            )
         return invoke(
             self.endpoint_url,
             self.function_name,
@@ -168,15 +174,15 @@ def emulator(
         from ..emulator.credentials import credentials_from
         from ..emulator.emulator import Emulator
         from ..emulator.function_urls import FunctionUrl
-        from ..emulator.functions import Function, function_from_target
+        from ..emulator.functions import Function, check_variables, function_from_target
         from ..emulator.quirks import STRICT, Quirks
-        from ..emulator.rest_apis import api_of_function
+        from ..emulator.rest_apis import RestApi, api_of_function
     except ModuleNotFoundError as exc:
         if exc.name not in ("h11", "watchfiles"):
             raise
         raise EmulatorError(
             f"the emulator needs {exc.name}, which is not installed; "
-            "install the extra: pip install 'penstock-lambda[local]'"
+            "install Penstock with its extra: pip install 'path/to/the/clone/of/penstock[local]'"
         ) from exc
     _check_choice("invoke_mode", invoke_mode, INVOKE_MODES)
     _check_choice("auth_type", auth_type, AUTH_TYPES)
@@ -186,7 +192,13 @@ def emulator(
     _check_count("max_environments", max_environments)
     if max_concurrency is not None:
         _check_count("max_concurrency", max_concurrency)
+    _check_list("credentials", credentials, str, '["ID:SECRET"]')
+    _check_list("allow_origin", allow_origin, str, '["http://localhost:5173"]')
+    _check_list("rest_apis", rest_apis, RestApi, '[RestApi("shop", methods)]')
+    _check_mapping("quirks", quirks, '{"error-is-200": False}')
+    _check_mapping("functions", functions, '{"pets": "app.py:pets"}')
     environment = checked_variables(environment)
+    check_variables(environment)
     root = _folder(folder)
 
     def function_of(target: str, name: str | None) -> Function:
@@ -206,6 +218,11 @@ def emulator(
         )
 
     served = function_of(target, function)
+    if served.name in (functions or {}):
+        raise EmulatorError(
+            f"functions has {served.name!r}, which is the name of the function of {target}; give "
+            "one of them another name, that of the target with function="
+        )
     more = [function_of(each, name) for name, each in (functions or {}).items()]
     own = [api_of_function(served.name, rest_api)] if rest_api is not None else []
     names = quirks or {}
@@ -228,7 +245,7 @@ def emulator(
         for each in more:
             started.registry.put(each)
             started.registry.put_url(FunctionUrl(each.name))
-        yield LocalFunction(
+        local = LocalFunction(
             served.name,
             started.url,
             region=served.region,
@@ -242,6 +259,10 @@ def emulator(
                 for api in started.rest_apis
             },
         )
+        try:
+            yield local
+        finally:
+            local._has_ended = True
 
 
 class _LogText:
@@ -301,6 +322,18 @@ def _check_number(name: str, value: object, least: float) -> None:
 def _check_count(name: str, value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise EmulatorError(f"{name} is a number, 1 or more, not {value!r:.80}")
+
+
+def _check_list(name: str, values: object, kind: type, example: str) -> None:
+    is_many = isinstance(values, Collection) and not isinstance(values, str | bytes | Mapping)
+    if not is_many or not all(isinstance(each, kind) for each in values):  # type: ignore[attr-defined]
+        # What was given is not repeated: it may be a secret.
+        raise EmulatorError(f"{name} is a list of {kind.__name__}, as in {example}")
+
+
+def _check_mapping(name: str, value: object, example: str) -> None:
+    if value is not None and not isinstance(value, Mapping):
+        raise EmulatorError(f"{name} is a mapping, as in {example}, not {value!r:.80}")
 
 
 def checked_variables(environment: object) -> dict[str, str]:

@@ -45,7 +45,7 @@ class InjectsFaults:
         so many calls with `times`. Of blocks within blocks the innermost counts.
 
         Raises:
-            EmulatorError: a value is out of range.
+            EmulatorError: a value is out of range, or there is no fault.
         """
         from ..emulator.fault_values import BadFaultError, Faults
 
@@ -62,7 +62,9 @@ class InjectsFaults:
             )
         except BadFaultError as exc:
             raise EmulatorError(str(exc)) from exc
-        if times is not None and times < 0:
-            raise EmulatorError(f"times is a number of calls, 0 or more, not {times}")
+        if not faults:
+            raise EmulatorError("there is nothing to inject; name a fault, as in inject(cut=1000)")
+        if times is not None and (not isinstance(times, int) or times < 1):
+            raise EmulatorError(f"times is a number of calls, 1 or more, not {times!r:.80}")
         with self._faults.injected(faults, times=times):
             yield

@@ -99,13 +99,19 @@ def invoke(endpoint_url: str, function_name: str, event: Any, *, timeout: float)
         raise InvokeError(
             f"nothing listens at {endpoint_url}; start the function: penstock dev TARGET"
         ) from exc
-    except (OSError, http.client.HTTPException) as exc:
+    except OSError as exc:
+        reason = exc.strerror or repr(exc)
+        raise InvokeError(f"cannot invoke {function_name} at {endpoint_url}: {reason}") from exc
+    except http.client.HTTPException as exc:
         raise InvokeError(f"cannot invoke {function_name} at {endpoint_url}: {exc!r}") from exc
     finally:
         connection.close()
     log = b64decode(response.getheader("X-Amz-Log-Result") or "").decode("utf-8", "replace")
     if response.status != 200:
-        raise InvokeError(_refusal(function_name, endpoint_url, response, payload))
+        told = _refusal(function_name, endpoint_url, response, payload)
+        if response.status == 404 and "ResourceNotFoundException" in told:
+            told += _functions_at(host, port, timeout)
+        raise InvokeError(told)
     if response.getheader("X-Amz-Function-Error"):
         raise FunctionError(function_name, payload, log)
     return Invoked(payload, log)
@@ -135,8 +141,22 @@ def _refusal(
     report = _report_in(payload)
     message = report.get("Message") or report.get("message") or report.get("errorMessage") or ""
     if kind is None:
-        return (
-            f"{endpoint_url} answered with status {response.status}, as no emulator does: "
-            f"{message!s:.200}"
-        )
+        # A page is not to be read in a terminal.
+        text = "" if payload.lstrip().startswith(b"<") else f": {message!s:.200}"
+        return f"{endpoint_url} answered with status {response.status}, as no emulator does{text}"
     return f"{function_name} at {endpoint_url} was not invoked: {kind}: {message!s:.500}"
+
+
+def _functions_at(host: str, port: int, timeout: float) -> str:
+    """The names that could have been meant."""
+    connection = http.client.HTTPConnection(host, port, timeout=timeout)
+    try:
+        connection.request("GET", "/_penstock/health")
+        names = _report_in(connection.getresponse().read()).get("functions")
+    except (OSError, http.client.HTTPException):
+        return ""
+    finally:
+        connection.close()
+    if not isinstance(names, list):
+        return ""
+    return f"; the functions there are: {', '.join(map(str, names))}" if names else "; it has none"

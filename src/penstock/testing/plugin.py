@@ -50,7 +50,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Make the marker known, and refuse a scope that pytest has not.
+
+    A fixture's scope function cannot refuse it: pytest takes that for an error of its own.
+    """
+    scope = config.getini("penstock_scope")
+    if scope not in _SCOPES:
+        raise pytest.UsageError(f"penstock_scope is one of {', '.join(_SCOPES)}, not {scope!r}")
     config.addinivalue_line(
         "markers",
         "penstock(target, **options): the handler that the fixtures lambda_function, "
@@ -68,10 +74,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def _scope(fixture_name: str, config: pytest.Config) -> Any:
-    scope = config.getini("penstock_scope")
-    if scope not in _SCOPES:
-        raise pytest.UsageError(f"penstock_scope is one of {', '.join(_SCOPES)}, not {scope!r}")
-    return scope
+    return config.getini("penstock_scope")
 
 
 @pytest.fixture(scope=_scope)

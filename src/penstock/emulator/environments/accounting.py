@@ -31,6 +31,7 @@ class Accounting:
         self.folder: str | None = None
         self._told: set[str] = set()
         self._children_mb = 0
+        self._watched_mb: int | None = None
         self._next_look = 0.0
         self._is_over = False
 
@@ -57,6 +58,8 @@ class Accounting:
         Tells what is over its limit, each once. For children and files it looks now and then
         only: that takes long.
         """
+        if self._watched_mb is not None:
+            return self._watched_mb  # for which it was killed; nobody else has seen that
         if pid is None or peak is None:
             return peak
         now = time.monotonic()
@@ -88,6 +91,7 @@ class Accounting:
                 return False
             if used <= function.memory:
                 return True
+            self._watched_mb = used
             self._say(f"{function.name} uses {used} MB of memory and has {function.memory}: killed")
             on_used_up()
             return False

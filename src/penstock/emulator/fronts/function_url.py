@@ -34,6 +34,7 @@ from ..http.http_server import BodyTooLargeError, Exchange
 from ..invocations import Invocation
 from ..quirks import Quirks
 from ..relay import BufferedReceiver, Ending, Outcome
+from .answering import brief
 from .bandwidth import Bandwidth
 from .function_url_call import UrlCall
 from .function_url_streaming import StreamingReceiver, is_json
@@ -186,14 +187,14 @@ class FunctionUrls:
                 "make the URL RESPONSE_STREAM, which takes 200 MiB, and stream it"
             )
         elif outcome.ending is not Ending.WHOLE and outcome.ending is not Ending.FAILED:
-            call.say(f"AWS answers 502 to this, because the function failed ({outcome.detail})")
+            call.say(f"AWS answers 502 to this, because the function failed ({brief(outcome)})")
         if outcome.ending not in (Ending.WHOLE, Ending.FAILED) or head is None:
             return internal_server_error()
         if outcome.ending is Ending.FAILED:
             if not self._quirks.clean_end_after_failure:
                 return internal_server_error()
             call.say(
-                f"the response failed after its first byte ({outcome.detail}), and AWS answers "
+                f"the response failed after its first byte ({brief(outcome)}), and AWS answers "
                 "with what there was of it, as if it were whole"
             )
         if head.content_type == INTEGRATION_CONTENT_TYPE:

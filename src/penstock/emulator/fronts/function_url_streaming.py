@@ -18,7 +18,7 @@ from ...wire.prelude import PreludeDecoder
 from .. import limits
 from ..quirks import Quirks
 from ..relay import Ending, Outcome, ResponseHead
-from .answering import BODILESS, END_MARK
+from .answering import BODILESS, END_MARK, brief, may_be_caught
 from .bandwidth import Bandwidth
 from .function_url_call import UrlCall
 
@@ -78,14 +78,14 @@ class StreamingReceiver:
             self._answer_failure(outcome)
         elif outcome.ending in (Ending.CUT, Ending.TIMEOUT):
             # What AWS does here was never captured, so the truth is told: it is not whole.
-            self._cut(f"it {_CUT[outcome.ending]} ({outcome.detail})")
+            self._cut(f"it {_CUT[outcome.ending]} ({brief(outcome)})")
         elif outcome.ending is Ending.WHOLE:
             self._end()
         elif self._quirks.clean_end_after_failure:
             self._say_clean_end(outcome)
             self._end()
         else:
-            self._cut(f"it {_FAILED.get(outcome.ending, 'failed')} ({outcome.detail})")
+            self._cut(f"it {_FAILED.get(outcome.ending, 'failed')} ({brief(outcome)})")
 
     def _answer_result(self, payload: bytes) -> None:
         self._result = None
@@ -105,21 +105,24 @@ class StreamingReceiver:
     def _answer_failure(self, outcome: Outcome) -> None:
         if outcome.ending in (Ending.WHOLE, Ending.FAILED) or not outcome.payload:
             # A failure that nobody has words for, or one within the prelude.
-            self._fail(f"the response ended within its prelude ({outcome.detail or 'no error'})")
+            self._fail(f"the response ended within its prelude ({brief(outcome) or 'no error'})")
         elif self._quirks.error_is_200:
-            # What the platform ends, no handler catches.
+            what = (
+                "the response was cut off before its head was whole"
+                if outcome.ending is Ending.CUT
+                else "the function failed before its first byte"
+            )
             catch = "catch it and send a Prelude with status_code=500, or "
             self._call.say(
-                f"the function failed before its first byte ({outcome.detail}), and AWS answers "
-                f"200 with the error as the body; {catch if outcome.ending is Ending.ERROR else ''}"
-                "make the URL BUFFERED, which answers 502"
+                f"{what} ({brief(outcome)}), and AWS answers 200 with the error as the body; "
+                f"{catch if may_be_caught(outcome) else ''}make the URL BUFFERED, which answers 502"
             )
             # As captured for /error: a 200 whose body is the error.
             self._answer_whole(
                 UrlResponse(200, [("content-type", "application/json")], outcome.payload)
             )
         else:
-            self._fail(f"the function failed before its first byte ({outcome.detail})")
+            self._fail(f"the function failed before its first byte ({brief(outcome)})")
 
     def _begin(self, response: UrlResponse) -> None:
         method = self._exchange.method
@@ -150,8 +153,13 @@ class StreamingReceiver:
         self._has_body = False
         if self._is_empty and self._quirks.empty_body_hang:
             self._hang()
-        else:
-            self._exchange.end()
+            return
+        if self._is_empty:
+            self._call.say(
+                "the body is empty, and on AWS the end of such an answer does not come at times "
+                "(empty-body-hang); send at least one byte"
+            )
+        self._exchange.end()
 
     def _hang(self) -> None:
         """Let the client wait for its end of the answer, as long as it, or the server, is there."""
@@ -171,7 +179,7 @@ class StreamingReceiver:
     def _say_clean_end(self, outcome: Outcome) -> None:
         if self._has_body:
             self._call.say(
-                f"the response {_FAILED.get(outcome.ending, 'failed')} ({outcome.detail}), and AWS "
+                f"the response {_FAILED.get(outcome.ending, 'failed')} ({brief(outcome)}), and AWS "
                 f"ends the body like a whole one; {END_MARK}"
             )
 

@@ -60,9 +60,7 @@ def backend_request(
     for key, expression in integration.request_parameters.items():
         kind, _, name = key.removeprefix("integration.request.").partition(".")
         value = _evaluated(expression, sources)
-        if kind not in mapped or not name:
-            say(f"the request parameter {key!r} of the integration is none that AWS takes")
-        elif kind == "header" and name.lower() in HOP_BY_HOP:
+        if kind == "header" and name.lower() in HOP_BY_HOP:
             say(
                 f"the request parameter {key!r} is ignored: how a request is framed is between "
                 "API Gateway and the backend"

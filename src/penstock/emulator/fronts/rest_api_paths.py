@@ -69,6 +69,38 @@ def segments_of(resource: str) -> tuple[_Segment, ...]:
     return tuple(segments)
 
 
+def variables_of(resource: str) -> list[str]:
+    """The names of the path parameters of a resource.
+
+    Raises:
+        EmulatorError: it is no path of a resource.
+    """
+    return [name for rank, name in segments_of(resource) if rank != _LITERAL_RANK]
+
+
+def check_siblings(resources: Iterable[str]) -> None:
+    """Refuse resources of which API Gateway would not make one beside the others.
+
+    Raises:
+        EmulatorError: under one parent there are two path parameters, on which AWS says "A
+            sibling of this resource already has a variable path part".
+    """
+    # As reported: amazon-archives/aws-apigateway-importer#202, and with a greedy one
+    # serverless-nextjs/serverless-next.js#206.
+    known: dict[tuple[_Segment, ...], tuple[_Segment, str]] = {}
+    for resource in resources:
+        segments = segments_of(resource)
+        for number, segment in enumerate(segments):
+            if segment[0] == _LITERAL_RANK:
+                continue
+            first, other = known.setdefault(segments[:number], (segment, resource))
+            if first != segment:
+                raise EmulatorError(
+                    f"the resources {other} and {resource} differ in the name of a path parameter "
+                    "at one place, where AWS takes one only"
+                )
+
+
 def _parameters(segments: tuple[_Segment, ...], sent: list[str]) -> dict[str, str] | None:
     is_greedy = bool(segments) and segments[-1][0] == _GREEDY_RANK
     if len(sent) < len(segments) or (len(sent) > len(segments) and not is_greedy):

@@ -103,7 +103,8 @@ def verify(
         raise SignatureError(
             "UnrecognizedClientException",
             _INVALID_TOKEN,
-            f"the access key {key_id!r} is not known here; known are {known} (--credentials)",
+            f"the access key {key_id!r} is not known here; known are {known}; others are named "
+            "with --credentials ID:SECRET",
         )
     stamp = at.strftime(_DATE)
     for query in _canonical_queries(request.query, claim):

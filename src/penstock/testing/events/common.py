@@ -34,7 +34,13 @@ def digits(count: int, first: str = "") -> str:
 
 
 def as_bytes(data: str | bytes) -> bytes:
-    """Text as UTF-8, bytes as they are."""
+    """Text as UTF-8, bytes as they are.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if not isinstance(data, str | bytes):
+        raise TypeError(f"data is text or bytes, not {data!r:.80}; make JSON text with json.dumps")
     return data.encode() if isinstance(data, str) else data
 
 

@@ -28,6 +28,13 @@ def sqs(
     `attributes` are those of each message: text, numbers or bytes. A queue whose name ends
     with `.fifo` is a FIFO queue, whose messages have `group_id` (default "group").
     """
+    if not messages:
+        raise ValueError("a batch has at least one message, as in sqs('order 17')")
+    for message in messages:
+        if not isinstance(message, str):
+            raise TypeError(
+                f"a message of SQS is text, not {message!r:.80}; make JSON text with json.dumps"
+            )
     is_fifo = queue.endswith(".fifo")
     return {
         "Records": [
