@@ -257,8 +257,8 @@ class Target:
         """It is as before."""
         assert self.usual_call() == (self.runtime_api, self.pid)
         wait_for(
-            lambda: self.what_is_there() <= self.left,
-            f"{self.left} descriptors and threads; there are {self.what_is_there()}",
+            lambda: all(a <= b for a, b in zip(self.what_is_there(), self.left, strict=True)),
+            lambda: f"{self.left} descriptors and threads; there are {self.what_is_there()}",
         )
 
 
