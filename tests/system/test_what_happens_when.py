@@ -529,14 +529,8 @@ def ask_url(function, method: str, path: str = "/", **options) -> Url:
 
 
 def wait_until_free(function) -> None:
-    """Wait for the REPORT line of every call so far: the environment is free, or gone."""
-    wait_for(
-        lambda: (
-            function.log.count("REPORT RequestId") == function.log.count("END RequestId")
-            and not function.emulator.is_busy
-        ),
-        "the environment to be free",
-    )
+    """Wait until the environment is free, or gone."""
+    wait_for(lambda: not function.emulator.is_busy, "the environment to be free")
 
 
 def simplified(payload: bytes) -> str:
