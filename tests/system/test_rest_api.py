@@ -327,6 +327,17 @@ def test_a_response_over_10_mb_passes(serve_api):
     assert len(api.get().content) == 12_000_000
 
 
+def test_a_response_over_the_limit_of_streams_is_cut_after_it(serve_api, monkeypatch):
+    monkeypatch.setattr(limits, "STREAMED_RESPONSE", 1000)
+    api = serve_api(yields(b"{}" + NULS, then="yield from [b'x' * 100] * 20"))
+    received = b""
+    with api.stream() as response, pytest.raises(httpx.RemoteProtocolError):
+        for data in response.iter_raw():
+            received += data
+    # What comes before the body counts as well.
+    assert len(b"{}" + NULS + received) == 1001
+
+
 # --- penstock dev -------------------------------------------------------------------------
 
 
