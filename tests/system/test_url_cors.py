@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from penstock.emulator.function_urls import Cors, FunctionUrl
 from penstock.emulator.rest_apis import api_of_function
-from tests.tools import lambda_client
+from tests.tools import lambda_client, wait_for
 
 PAGE = "https://allowed.example"
 OTHER = "https://other.example"
@@ -176,6 +176,7 @@ def test_a_page_that_it_allows_reaches_the_url_and_never_the_lambda_api(serve):
         answer = httpx.post(f"{function.url}{path}", headers=signed, content=b"{}")
         # It is the function that answers, as for any path of its URL.
         assert answer.headers["x-ran"] == "1", path
+    function.wait_for_log(f"RAN {paths[-1]}\n")
     assert [line for line in function.log.splitlines() if "RAN" in line] == [
         f"RAN {path}" for path in paths
     ]
@@ -202,7 +203,7 @@ def test_a_page_that_it_allows_reaches_no_other_host(serve):
         answer = httpx.get(url, headers={**headers, "Origin": PAGE})
         assert answer.status_code == 403
         assert "may not use this emulator" in answer.text
-    assert function.log.count("START") == 2
+    wait_for(lambda: function.log.count("START") == 2, "the two calls in the log")
 
 
 def test_a_trusted_page_needs_no_cors_and_still_reaches_the_api(serve):
