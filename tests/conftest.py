@@ -106,7 +106,7 @@ class LocalFunction:
         return "".join(self._log)
 
     def wait_for_log(self, text: str) -> str:
-        wait_for(lambda: text in self.log, f"{text!r} in the log:\n{self.log}")
+        wait_for(lambda: text in self.log, lambda: f"{text!r} in the log:\n{self.log}")
         return self.log
 
 

@@ -21,12 +21,18 @@ from botocore.config import Config
 PATIENCE = 15.0
 
 
-def wait_for(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
-    """Wait until `condition` is true; fail with `what` if it does not come true."""
+def wait_for(
+    condition: Callable[[], object], what: str | Callable[[], str], seconds: float = PATIENCE
+) -> None:
+    """Wait until `condition` is true; fail with `what` if it does not come true.
+
+    A `what` that tells how things stand is a function: it is called in the end.
+    """
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            pytest.fail(f"waited {seconds} seconds in vain for {what}")
+            said = what if isinstance(what, str) else what()
+            pytest.fail(f"waited {seconds} seconds in vain for {said}")
         time.sleep(0.005)
 
 
@@ -179,6 +185,17 @@ class RawClient:
             self.received += data
         taken, self.received = self.received, b""
         return taken
+
+    def has_got_nothing(self) -> bool:
+        """Whether nothing has come up to now but what was read."""
+        self.socket.setblocking(False)
+        try:
+            self.received += self.socket.recv(65536)
+        except BlockingIOError:
+            pass
+        finally:
+            self.socket.settimeout(PATIENCE)
+        return not self.received
 
     def close(self) -> None:
         self.socket.close()

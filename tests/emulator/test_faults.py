@@ -24,13 +24,31 @@ class Clock:
         self.now += seconds
 
 
+class HeldClock(Clock):
+    """Here who sleeps is seen to, and woken by the test."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._asleep, self._woken = threading.Semaphore(0), threading.Semaphore(0)
+
+    def sleep(self, seconds: float) -> None:
+        self._asleep.release()
+        assert self._woken.acquire(timeout=PATIENCE)
+        super().sleep(seconds)
+
+    def wait_for_sleep(self) -> None:
+        assert self._asleep.acquire(timeout=PATIENCE)
+
+    def wake(self) -> None:
+        self._woken.release()
+
+
 class Server:
     """Answers each request with the parts that `answer` sends, through an injector."""
 
-    def __init__(self, answer, faults: Faults = NONE) -> None:
-        self.clock = Clock()
+    def __init__(self, answer, faults: Faults = NONE, clock: Clock | None = None) -> None:
+        self.clock = clock or Clock()
         self.log: list[str] = []
-        self.sent_at: list[float] = []
         self.gone = threading.Event()
         self.answer = answer
         self.injector = FaultInjector(
@@ -48,18 +66,22 @@ class Server:
             raise
 
     def get(self, *headers: str) -> bytes:
-        with RawClient(self.http.port) as client:
-            lines = [*HEAD, "Connection: close", *headers, "", ""]
-            client.send("\r\n".join(lines).encode())
+        with self.ask(*headers) as client:
             return client.read_all()
+
+    def ask(self, *headers: str) -> RawClient:
+        client = RawClient(self.http.port)
+        lines = [*HEAD, "Connection: close", *headers, "", ""]
+        client.send("\r\n".join(lines).encode())
+        return client
 
 
 @pytest.fixture
 def serve():
     servers: list[Server] = []
 
-    def serve(answer, faults: Faults = NONE) -> Server:
-        servers.append(Server(answer, faults))
+    def serve(answer, faults: Faults = NONE, clock: Clock | None = None) -> Server:
+        servers.append(Server(answer, faults, clock))
         return servers[-1]
 
     yield serve
@@ -123,16 +145,29 @@ def test_a_late_answer_sleeps_once_before_its_head(serve):
         in_parts(b"one", b"two")(exchange)
 
     begun_at: list[float] = []
-    server = serve(answer, Faults(delay=30))
-    assert server.get().endswith(b"3\r\ntwo\r\n0\r\n\r\n")
-    assert (begun_at, server.clock.now) == ([0], 30)
+    clock = HeldClock()
+    server = serve(answer, Faults(delay=30), clock)
+    with server.ask() as client:
+        clock.wait_for_sleep()
+        assert client.has_got_nothing()
+        clock.wake()
+        assert client.read_all().endswith(b"3\r\ntwo\r\n0\r\n\r\n")
+    assert (begun_at, clock.now) == ([0], 30)
     assert server.log == ["GET /: injected fault: the answer is 30 s late"]
 
 
 def test_late_parts_sleep_before_each(serve):
-    server = serve(in_parts(b"one", b"two"), Faults(chunk_delay=7))
-    assert server.get().endswith(b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")
-    assert server.clock.now == 14
+    clock = HeldClock()
+    server = serve(in_parts(b"one", b"two"), Faults(chunk_delay=7), clock)
+    with server.ask() as client:
+        client.read_until(b"\r\n\r\n")
+        for part in (b"3\r\none\r\n", b"3\r\ntwo\r\n"):
+            clock.wait_for_sleep()
+            assert client.has_got_nothing()
+            clock.wake()
+            assert client.read_until(part) == part
+        assert client.read_all() == b"0\r\n\r\n"
+    assert clock.now == 14
     assert server.log == ["GET /: injected fault: each part of the answer is 7 s late"]
 
 

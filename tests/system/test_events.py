@@ -66,9 +66,12 @@ def test_a_failure_says_of_which_kind_it_is(serve, body, status, error_type):
     function.emulator.subscribe(events.append)
     httpx.get(function.url, timeout=30)
     function.wait_for_log("REPORT")
-    for event in events:
-        if event.type in ("platform.runtimeDone", "platform.report"):
-            assert (event.record["status"], event.record["errorType"]) == (status, error_type)
+    wait_for(lambda: "report" in types(events), "the report")
+    ends = [each for each in events if each.type in ("platform.runtimeDone", "platform.report")]
+    assert [(each.type, each.record["status"], each.record["errorType"]) for each in ends] == [
+        ("platform.runtimeDone", status, error_type),
+        ("platform.report", status, error_type),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from penstock.emulator.functions import function_from_target
 from penstock.emulator.rest_apis import api_of_function
 from tests.conftest import LocalFunction
 from tests.system.test_dev import PENSTOCK, Dev
-from tests.tools import PATIENCE, lambda_client, wait_for
+from tests.tools import PATIENCE, RawClient, lambda_client, wait_for
 
 SOURCE = """
 import json, os
@@ -243,6 +243,12 @@ def test_a_late_stream_is_late_on_the_way_and_not_in_the_function(serve_with_fau
     with url_call(function) as response:
         assert response.read() == b"onetwothree"
     assert "injected fault: the answer is 0.05 s late" in function.log
+
+    function = serve_with_faults(faults=Faults(delay=3600))
+    with RawClient(function.port) as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        function.wait_for_log("to the end")
+        assert client.has_got_nothing()
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@ class Door(NamedTuple):
     body: bytes = b'{"a": 1}'
     fields: bytes = b""
     answers: str = "2"  # with what the status of a good request begins
+    says: bytes = b""  # what only the answer to a good request says
 
 
 SIGNED = b"Authorization: AWS4-HMAC-SHA256\r\n"
@@ -69,6 +70,7 @@ DOORS = (
         "Runtime API",
         *(b"POST", b"/2018-06-01/runtime/invocation/none/response", b"localhost"),
         answers="4",  # there is no such invocation
+        says=b"InvalidRequestID",
     ),
 )
 
@@ -259,8 +261,8 @@ class Target:
         """It is as before."""
         assert self.usual_call() == (self.runtime_api, self.pid)
         wait_for(
-            lambda: self.what_is_there() <= self.left,
-            f"{self.left} descriptors and threads; there are {self.what_is_there()}",
+            lambda: all(a <= b for a, b in zip(self.what_is_there(), self.left, strict=True)),
+            lambda: f"{self.left} descriptors and threads; there are {self.what_is_there()}",
         )
 
 
@@ -281,8 +283,10 @@ def doors() -> pytest.MarkDecorator:
 
 @doors()
 def test_a_good_request_is_answered(target, door):
-    status, *others = answers_of(send(target.port(door), request(door)))
+    received = send(target.port(door), request(door))
+    status, *others = answers_of(received)
     assert status.decode().startswith(door.answers)
+    assert door.says in received
     assert not others
     target.check()
 
@@ -290,10 +294,17 @@ def test_a_good_request_is_answered(target, door):
 @doors()
 def test_hostile_forms_are_refused_and_leave_nothing_behind(target, door):
     wrong = {}
+    # Of an invocation that there is not, the Runtime API says so without a look at the body.
+    unread = (CHUNKED, b"Content-Length: 99") if door.says else ()
+    good_heads = tuple(request(door, field, body=b"") for field in unread)
     for name, (sent, allowed) in hostile(door).items():
-        statuses = [status.decode() for status in answers_of(send(target.port(door), sent))]
+        if sent.startswith(good_heads):
+            allowed = (*allowed, "good")
+        received = send(target.port(door), sent)
+        statuses = [status.decode() for status in answers_of(received)]
         kind = statuses[0] if statuses else ""
-        kinds = {kind, kind[:1], "good" if kind.startswith(door.answers) else kind}
+        is_good = kind.startswith(door.answers) and door.says in received
+        kinds = {"good"} if is_good else {kind, kind[:1]}
         if kinds.isdisjoint(allowed) or len(statuses) > 1:
             wrong[name] = statuses
     assert not wrong

@@ -213,6 +213,8 @@ def test_nothing_reaches_the_client_before_the_whole_head(serve_api, backend):
     )
     api = serve_api(EVENT, change=in_front_of(server.uri, "STREAM"))
     with api.raw("GET /local/a HTTP/1.1") as client:
+        wait_for(lambda: server.requests, "the request at the backend")
+        assert client.has_got_nothing()
         rest.set()
         head = client.read_until(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 202 Accepted\r\n")
@@ -357,8 +359,9 @@ def test_the_end_of_the_emulator_waits_for_no_backend(serve_api, backend):
     api = serve_api(EVENT, change=in_front_of(server.uri, "STREAM", seconds=600))
     with api.raw("GET /local/a HTTP/1.1") as client:
         client.read_until(b"one\r\n")
-        api.emulator.stop()
         new = {each for each in threading.enumerate() if each.name == "front"} - before
+        assert new
+        api.emulator.stop()
         wait_for(lambda: not any(each.is_alive() for each in new), "the end of its thread")
     go.set()
 
@@ -406,16 +409,22 @@ def test_a_slow_client_holds_the_backend_back(serve_api):
 
 
 def test_a_client_that_does_not_read_is_cut_when_the_time_is_up(serve_api):
+    closed = threading.Event()
+
     def endless(connected: socket.socket, _: bytes) -> None:
         connected.sendall(CHUNKED)
         with contextlib.suppress(OSError):
             while True:
                 connected.sendall(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+        closed.set()
 
     server = Backend(endless)
     api = serve_api(EVENT, change=in_front_of(server.uri, "STREAM", seconds=1.0))
-    with api.raw("GET /local/a HTTP/1.1"):
+    with api.raw("GET /local/a HTTP/1.1") as client:
         api.wait_for_log("the integration's timeout has passed")
+        # Without a read: it is not its end that the stream waits for.
+        assert closed.wait(PATIENCE)
+        assert not client.read_all().endswith(b"\r\n0\r\n\r\n")
     server.close()
 
 

@@ -96,7 +96,7 @@ def test_a_snapshot_waits_for_its_call(serve, command):
     assert "Restore Duration: " in report
     assert "Init Duration: " not in report
     assert httpx.get(function.url).json()[0] == pid
-    function.wait_for_log("REPORT RequestId")
+    wait_for(lambda: function.log.count("\nREPORT RequestId") == 2, "the second report")
     assert function.log.count("RESTORE_REPORT") == 1
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from penstock.emulator.function_urls import Cors
-from tests.tools import lambda_client
+from penstock.emulator.function_urls import Cors, FunctionUrl
+from penstock.emulator.rest_apis import api_of_function
+from tests.tools import lambda_client, wait_for
 
 PAGE = "https://allowed.example"
 OTHER = "https://other.example"
@@ -180,12 +183,27 @@ def test_a_page_that_it_allows_reaches_the_url_and_never_the_lambda_api(serve):
 
 
 def test_a_page_that_it_allows_reaches_no_other_host(serve):
-    function = serve(PLAIN, cors=CORS)
+    function = serve(
+        """
+        @streamify_response
+        def handler(event, context):
+            yield Prelude(200, {"x-ran": "1"})
+        """,
+        cors=CORS,
+        rest_apis=[api_of_function("app", "STREAM")],
+    )
+    registry = function.emulator.registry
+    registry.put(dataclasses.replace(function.emulator.function, name="other"))
+    registry.put_url(FunctionUrl("other"))
 
     for host in ("other.lambda-url.localhost", "app.execute-api.localhost"):
-        headers = {"Host": f"{host}:{function.port}", "Origin": PAGE}
-        assert httpx.get(function.url, headers=headers).status_code == 403
-    assert "START" not in function.log
+        url, headers = f"{function.url}/local/", {"Host": f"{host}:{function.port}"}
+        # A function answers there, but not to the page.
+        assert httpx.get(url, headers=headers).headers["x-ran"] == "1"
+        answer = httpx.get(url, headers={**headers, "Origin": PAGE})
+        assert answer.status_code == 403
+        assert "may not use this emulator" in answer.text
+    wait_for(lambda: function.log.count("START") == 2, "the two calls in the log")
 
 
 def test_a_trusted_page_needs_no_cors_and_still_reaches_the_api(serve):
@@ -194,7 +212,12 @@ def test_a_trusted_page_needs_no_cors_and_still_reaches_the_api(serve):
     answer = httpx.get(function.url, headers={"Origin": OTHER})
 
     assert cors_of(answer)[0] == ("access-control-allow-origin", OTHER)
-    assert lambda_client(function.url).invoke(FunctionName="app", Payload=b'{"rawPath": "/"}')
+    invoked = httpx.post(
+        f"{function.url}/2015-03-31/functions/app/invocations",
+        headers={"Origin": OTHER, "Authorization": "AWS4-HMAC-SHA256 x"},
+        content=b'{"rawPath": "/"}',
+    )
+    assert invoked.headers["x-amz-executed-version"] == "$LATEST"
 
 
 # Its configuration, through the Lambda API.

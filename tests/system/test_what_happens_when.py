@@ -498,6 +498,67 @@ def test_the_table_in_the_docs_says_the_same():
     assert table() in page.read_text()
 
 
+# What its last rows say takes more than a handler to show, and is shown elsewhere.
+SHOWN_ELSEWHERE = {
+    "the runtime's connection closes before the head is known (another runtime's)": [
+        (
+            "system/test_lifecycle.py",
+            "test_a_runtime_that_cuts_its_response_before_the_head_gets_no_empty_200",
+        )
+    ],
+    "the event is no JSON": [
+        ("system/test_limits.py", "test_an_event_that_is_no_json_is_invalid_request_content")
+    ],
+    "the event is no JSON, by the path of AWS's own emulator": [
+        (
+            "system/test_limits.py",
+            "test_an_event_that_is_no_json_reaches_the_runtime_by_the_path_of_aws_emulator",
+        )
+    ],
+    "the request's body is over 6 MB": [
+        ("system/test_limits.py", "test_a_request_over_6_mb_is_413_at_a_url"),
+        ("system/test_limits.py", "test_an_event_over_6_mb_is_request_too_large"),
+        ("emulator/test_api_gateway.py", "test_requests_that_are_too_large"),
+    ],
+    "the response's body is over 6 MB": [
+        ("system/test_limits.py", "test_buffered_url_answers_502_to_a_response_over_the_limit"),
+        ("system/test_limits.py", "test_one_byte_more_is_aws_error_and_the_next_call_works"),
+        ("emulator/test_api_gateway.py", "test_a_malformed_proxy_response_is_aws_502"),
+        ("system/test_rest_api.py", "test_a_response_over_10_mb_passes"),
+    ],
+    "the response's body is over 200 MiB": [
+        ("system/test_limits.py", "test_a_stream_ends_after_200_mib_and_one_byte"),
+        ("system/test_rest_api.py", "test_a_response_over_the_limit_of_streams_is_cut_after_it"),
+    ],
+    "there is no such function": [
+        ("system/test_limits.py", "test_an_unknown_function_is_not_found"),
+        ("system/test_limits.py", "test_a_url_that_does_not_exist_is_forbidden"),
+        ("emulator/test_api_gateway.py", "test_a_function_that_is_not_there_is_500"),
+    ],
+    "all environments are busy": [
+        ("system/test_throttling.py", "test_every_front_says_which_limit_it_was"),
+        ("emulator/test_api_gateway.py", "test_too_many_requests_are_500"),
+    ],
+    "the client goes away in mid-stream": [
+        ("system/test_clients.py", "test_a_function_goes_on_when_curl_leaves_in_the_middle"),
+        ("system/test_clients.py", "test_boto3_that_leaves_in_the_middle_of_a_stream_harms_nobody"),
+        ("system/test_rest_api.py", "test_a_client_that_goes_away_harms_nobody"),
+    ],
+}
+
+
+def test_the_rows_below_are_shown_by_other_tests():
+    tests = Path(__file__).parents[1]
+    page = tests.parent / "docs/reference/what-happens-when.md"
+    below = page.read_text().partition(table())[2].partition("\n\n")[0]
+    assert [row.split(" | ")[0] for row in below.splitlines() if row] == [
+        f"| {what}" for what in SHOWN_ELSEWHERE
+    ]
+    for shown_by in SHOWN_ELSEWHERE.values():
+        for file, name in shown_by:
+            assert f"\ndef {name}(" in (tests / file).read_text(), name
+
+
 def table() -> str:
     """The cases as a table in Markdown."""
     heads = (
@@ -535,14 +596,8 @@ def ask_url(function, method: str, path: str = "/", **options) -> Url:
 
 
 def wait_until_free(function) -> None:
-    """Wait for the REPORT line of every call so far: the environment is free, or gone."""
-    wait_for(
-        lambda: (
-            function.log.count("REPORT RequestId") == function.log.count("END RequestId")
-            and not function.emulator.is_busy
-        ),
-        "the environment to be free",
-    )
+    """Wait until the environment is free, or gone."""
+    wait_for(lambda: not function.emulator.is_busy, "the environment to be free")
 
 
 def simplified(payload: bytes) -> str:

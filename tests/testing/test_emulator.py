@@ -181,6 +181,55 @@ def test_the_options_are_those_of_penstock_dev(folder):
         }
 
 
+def initialization_type(function):
+    name = "AWS_LAMBDA_INITIALIZATION_TYPE"
+    return function.invoke([name]).json()[name]
+
+
+def answer_to_a_page(function):
+    origin = {"Origin": "http://localhost:5173"}
+    return httpx.get(function.function_url, headers=origin).status_code
+
+
+def seconds_to_a_retry(function):
+    # An event that the handler cannot take.
+    lambda_client(function.endpoint_url).invoke(
+        FunctionName="app", InvocationType="Event", Payload=b"1"
+    )
+
+    def retries():
+        told = [each for each in function.events if each["type"] == "penstock.eventInvokeRetry"]
+        return [each["record"]["seconds"] for each in told]
+
+    wait_for(retries, "the retry")
+    return retries()[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "seen", "value"),
+    [
+        ({"snap_start": True}, initialization_type, "snap-start"),
+        ({"allow_origin": ["http://localhost:5173"]}, answer_to_a_page, 200),
+        ({"retry_delay": 600}, seconds_to_a_retry, 600),
+    ],
+)
+def test_an_option_changes_what_it_does_for_penstock_dev(folder, options, seen, value):
+    with testing.emulator("app.py:variables", folder=folder) as function:
+        assert seen(function) != value
+    with testing.emulator("app.py:variables", folder=folder, **options) as function:
+        assert seen(function) == value
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ps tells of stopped processes on Linux")
+def test_its_processes_are_frozen_if_that_is_asked_for(folder):
+    with testing.emulator("app.py:process", folder=folder, freeze=True) as function:
+        command = ["ps", "-o", "stat=", "-p", str(function.invoke().json())]
+        wait_for(
+            lambda: subprocess.run(command, capture_output=True).stdout.startswith(b"T"),
+            "the process to be frozen",
+        )
+
+
 def test_the_timeout_is_the_functions(folder):
     with (
         testing.emulator("app.py:sleeps", folder=folder, timeout=0.2) as function,

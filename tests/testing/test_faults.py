@@ -54,3 +54,25 @@ def test_so_many_calls_are_refused(function):
 def test_what_cannot_be_injected_is_said(function, options, error):
     with pytest.raises(EmulatorError, match=f"^{re.escape(error)}$"), function.inject(**options):
         pytest.fail("it was injected")
+
+
+@pytest.mark.parametrize(
+    ("faults", "line"),
+    [
+        ({"delay": 0.01}, "the answer is 0.01 s late"),
+        ({"chunk_delay": 0.01}, "each part of the answer is 0.01 s late"),
+        ({"throttle": 10_000}, "the answer has 10000 bytes a second"),
+        ({"kill": 0}, "the environment is killed with the call in its hands"),
+        ({"slow_init": 0.01}, "the start of the environment takes 0.01 s more"),
+    ],
+)
+def test_each_fault_is_had_in_the_block(function, faults, line):
+    with function.inject(**faults):
+        httpx.get(function.function_url)
+    assert f"GET /: injected fault: {line}\n" in function.log
+
+
+def test_every_second_call_is_refused(function):
+    with function.inject(refuse=True, every=2):
+        answers = [httpx.get(function.function_url).status_code for _ in range(4)]
+    assert answers == [200, 429, 200, 429]

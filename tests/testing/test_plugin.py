@@ -110,6 +110,50 @@ class TestMarked:
     run(project, "../tests").assert_outcomes(passed=3)
 
 
+def test_the_configuration_file_names_folder_mode_and_number_of_environments(project):
+    project.makefile(
+        ".toml",
+        pyproject="""
+        [tool.pytest.ini_options]
+        penstock_target = "held.py:handler"
+        penstock_folder = "code"
+        penstock_invoke_mode = "BUFFERED"
+        penstock_max_environments = "1"
+        """,
+    )
+    project.mkdir("code").joinpath("held.py").write_text("""
+import pathlib
+import time
+
+def handler(event, context):
+    while event == "hold" and not pathlib.Path(__file__).with_name("go").exists():
+        time.sleep(0.01)
+    return {"statusCode": 201, "body": "whole"}
+""")
+    project.makepyfile("""
+        import pathlib
+        import threading
+        import time
+        import urllib.request
+        import pytest
+        from penstock.testing import InvokeError
+
+        def test_as_configured(lambda_function, function_url):
+            holder = threading.Thread(target=lambda_function.invoke, args=("hold",))
+            holder.start()
+            while "START" not in lambda_function.log:
+                time.sleep(0.01)
+            with pytest.raises(InvokeError, match="TooManyRequestsException"):
+                lambda_function.invoke()
+            pathlib.Path("code/go").touch()
+            holder.join()
+            with urllib.request.urlopen(function_url) as answer:
+                assert (answer.status, answer.read()) == (201, b"whole")
+    """)
+
+    run(project).assert_outcomes(passed=1)
+
+
 API_TEST = """
 import json
 import urllib.request
