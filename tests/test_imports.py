@@ -61,6 +61,17 @@ ARROWS = {
     "testing": {"stream", "handler", "event_sources", "buffered"},
 }
 
+# The same between the folders of the emulator. What stands above them puts them together, or
+# is what they share.
+EMULATOR_ARROWS = {
+    "http": set(),
+    "environments": {"http"},
+    "fronts": {"http", "environments"},
+    "invoke": {"http", "environments", "lambda_api"},
+    # Events go to destinations that the API's settings name, and calls by its names.
+    "lambda_api": {"http", "invoke"},
+}
+
 # What may be imported inside a function only: what not every function of a user needs.
 LAZY_ARROWS = {
     "bridge": {"buffered", "event_loop"},
@@ -143,6 +154,22 @@ def wrong_arrows(path, source=None):
 
 def named(path):
     return str(path.relative_to(PACKAGE))
+
+
+def test_every_folder_of_the_emulator_has_its_arrows():
+    folders = {path.parent.name for path in PACKAGE.glob("emulator/*/__init__.py")}
+    assert folders == set(EMULATOR_ARROWS)
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("emulator/*/*.py")), ids=named)
+def test_the_arrows_inside_the_emulator(path):
+    folder = path.parent.name
+    imported = {
+        parts[2]
+        for found in imports_of(path)
+        if len(parts := found.name.split(".")) > 2 and parts[:2] == ["penstock", "emulator"]
+    }
+    assert imported & set(EMULATOR_ARROWS) <= EMULATOR_ARROWS[folder] | {folder}
 
 
 def test_every_part_has_its_arrows():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from penstock.emulator.fronts.bandwidth import Bandwidth
+from penstock.emulator.bandwidth import Bandwidth
 
 
 class Time:

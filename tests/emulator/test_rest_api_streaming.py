@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from penstock.emulator.fronts.bandwidth import Bandwidth
+from penstock.emulator.bandwidth import Bandwidth
 from penstock.emulator.fronts.rest_api_streaming import StreamingReceiver, wait_for_stream
 from penstock.emulator.relay import WHOLE, BufferedReceiver, Ending, Outcome, Relay, ResponseHead
 

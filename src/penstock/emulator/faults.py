@@ -16,8 +16,8 @@ from contextvars import ContextVar
 
 from ..errors import RemoteProtocolError
 from ..messages import Headers
+from .bandwidth import Bandwidth
 from .fault_values import NONE, BadFaultError, Faults, faults_from_text
-from .fronts.bandwidth import Bandwidth
 from .http.http_server import ClientGoneError, Exchange, HeaderList
 from .relay import Receiver, Relay
 

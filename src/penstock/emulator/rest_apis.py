@@ -13,7 +13,7 @@ from hashlib import sha256
 
 from ..errors import EmulatorError
 from . import limits
-from .fronts.rest_api_paths import check_siblings, match, variables_of
+from .rest_api_paths import check_siblings, match, variables_of
 
 DOMAIN = ".execute-api.localhost"
 

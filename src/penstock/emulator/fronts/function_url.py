@@ -26,6 +26,7 @@ from ...wire.prelude import CONTENT_TYPE as INTEGRATION_CONTENT_TYPE
 from ...wire.prelude import PreludeDecoder
 from .. import limits
 from ..api_errors import too_many_requests
+from ..bandwidth import Bandwidth
 from ..credentials import AccessKey, Credentials
 from ..environments.environments import Environments, TooManyRequestsError
 from ..function_urls import FunctionUrl
@@ -35,7 +36,6 @@ from ..invocations import Invocation
 from ..quirks import Quirks
 from ..relay import BufferedReceiver, Ending, Outcome
 from .answering import brief
-from .bandwidth import Bandwidth
 from .function_url_call import UrlCall
 from .function_url_streaming import StreamingReceiver, is_json
 from .sigv4 import NOT_SIGNED, SignatureError, verify

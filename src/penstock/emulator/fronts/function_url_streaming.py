@@ -16,10 +16,10 @@ from ...event_sources.function_url_events import (
 from ...wire.prelude import CONTENT_TYPE as INTEGRATION_CONTENT_TYPE
 from ...wire.prelude import PreludeDecoder
 from .. import limits
+from ..bandwidth import Bandwidth
 from ..quirks import Quirks
 from ..relay import Ending, Outcome, ResponseHead
 from .answering import BODILESS, END_MARK, brief, may_be_caught
-from .bandwidth import Bandwidth
 from .function_url_call import UrlCall
 
 # How often it is looked whether a client that is left hanging is still there, in seconds.

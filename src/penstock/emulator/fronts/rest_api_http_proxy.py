@@ -14,6 +14,7 @@ from typing import Any
 import h11
 
 from .. import limits
+from ..bandwidth import Bandwidth
 from ..deadlines import Deadlines
 from ..http.http_backend import (
     Backend,
@@ -25,7 +26,6 @@ from ..http.http_backend import (
 from ..http.http_server import HeaderList
 from ..own_requests import OwnRequests
 from .answering import BODILESS, END_MARK
-from .bandwidth import Bandwidth
 from .rest_api_answers import sent_fields
 from .rest_api_call import Call, RefusedError, Target, failed, is_text
 from .rest_api_mapping import backend_request

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import limits
+from ..bandwidth import Bandwidth
 from ..environments.environments import Environments, TooManyRequestsError
 from ..invocations import Invocation
 from ..relay import BufferedReceiver, Ending, Outcome
 from ..rest_apis import Stage, function_of
 from .answering import brief
-from .bandwidth import Bandwidth
 from .rest_api_answers import MalformedResponseError, response_from_result
 from .rest_api_call import Call, RefusedError, Target, failed
 from .rest_api_streaming import StreamingReceiver, wait_for_stream

@@ -15,10 +15,10 @@ from collections.abc import Callable
 from ...errors import RemoteProtocolError
 from ...messages import Response
 from ...wire.prelude import PreludeDecoder
+from ..bandwidth import Bandwidth
 from ..http.http_server import Exchange, HeaderList
 from ..relay import Ending, Outcome, Relay, ResponseHead
 from .answering import BODILESS, END_MARK, brief, may_be_caught
-from .bandwidth import Bandwidth
 from .rest_api_answers import NO_PRELUDE_MEND, MalformedResponseError, head_of_stream
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .. import limits
-from ..fronts.bandwidth import Bandwidth
+from ..bandwidth import Bandwidth
 from ..invocations import Invocation
 from ..quirks import Quirks
 from ..relay import Ending, Outcome

@@ -16,12 +16,12 @@ from ..http.http_server import BodyTooLargeError, Exchange
 from ..invocations import new_request_id
 from ..invoke.event_invokes import EventInvokeConfig
 from ..invoke.invoke_requests import find_operation
-from ..policies import commands_for_url, missing_for_url
 from ..registry import Registry
 from . import functions_api, layers_api, policies_api, settings_api, urls_api, versions_api
 from .control_plane import ControlPlane
 from .errors import ApiError, conflict, not_emulated, not_readable, not_valid, too_large
 from .names import read_name
+from .policies import commands_for_url, missing_for_url
 from .records import FunctionRecord, Json
 from .routes import route
 from .runtimes import Runtimes

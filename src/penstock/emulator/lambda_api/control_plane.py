@@ -13,10 +13,10 @@ from pathlib import Path
 from ...errors import EmulatorError
 from ..function_urls import DOMAIN, Cors, FunctionUrl
 from ..functions import LATEST, Function
-from ..policies import Permission, Policy
 from ..registry import Registry
 from .errors import ApiError, not_found
 from .names import Written, function_arn, read_name
+from .policies import Permission, Policy
 from .records import FunctionRecord, Json, new_revision, timestamp
 from .runtimes import NoRuntimeError, Runtimes
 from .store import Store

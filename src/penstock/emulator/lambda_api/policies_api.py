@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from ..functions import LATEST
-from ..policies import Policy, permission_from_request
 from .control_plane import ControlPlane
 from .errors import check_revision, invalid, not_found
 from .names import Written
+from .policies import Policy, permission_from_request
 from .records import FunctionRecord, Json, new_revision
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from ...errors import EmulatorError
+from ..errors import EmulatorError
 
 # A segment as AWS takes it when a resource is created.
 _LITERAL = re.compile(r"[A-Za-z0-9._:%-]+")

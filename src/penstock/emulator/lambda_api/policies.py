@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
-from .lambda_api.errors import ApiError, conflict, invalid, not_found
+from .errors import ApiError, conflict, invalid, not_found
 
 INVOKE = "lambda:InvokeFunction"
 INVOKE_URL = "lambda:InvokeFunctionUrl"

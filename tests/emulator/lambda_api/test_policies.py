@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from penstock.emulator import policies
+from penstock.emulator.lambda_api import policies
 from penstock.emulator.lambda_api.errors import ApiError
+from penstock.emulator.lambda_api.policies import Permission, Policy
 from penstock.emulator.lambda_api.shapes import REQUESTS
 from penstock.emulator.lambda_api.validation import check
-from penstock.emulator.policies import Permission, Policy
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:app"
 BOTH = [
