@@ -18,7 +18,7 @@ from ..errors import RemoteProtocolError
 from ..messages import Headers
 from .bandwidth import Bandwidth
 from .fault_values import NONE, BadFaultError, Faults, faults_from_text
-from .http.http_server import ClientGoneError, Exchange, HeaderList
+from .http.http_server import ClientGoneError, Exchange, HeaderList, with_length
 from .relay import Receiver, Relay
 
 HEADER = "X-Penstock-Fault"
@@ -215,9 +215,7 @@ class FaultyExchange(Exchange):
 
     def respond(self, status: int, headers: HeaderList, body: bytes = b"") -> None:
         """Send a whole answer, step by step: something may go wrong at each."""
-        if status not in (204, 304) and status >= 200:
-            headers = [*headers, ("Content-Length", str(len(body)))]
-        self.begin(status, headers)
+        self.begin(status, with_length(status, headers, body))
         if body and self.method != "HEAD":
             self.send(body)
         self.end()

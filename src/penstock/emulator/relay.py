@@ -52,7 +52,12 @@ class Outcome:
 
     @property
     def detail(self) -> str:
-        """The failure in one line, for the log."""
+        """The failure in one line, for the log, whatever its message has."""
+        return self.text.partition("\n")[0].rstrip(": ")
+
+    @property
+    def text(self) -> str:
+        """The failure's type and its whole message."""
         if not self.payload:
             return self.error_type
         try:
@@ -147,6 +152,11 @@ class ResponseHead(NamedTuple):
 
     content_type: str
     says_streaming: bool
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the runtime calls its response JSON."""
+        return self.content_type.partition(";")[0].strip().lower() == "application/json"
 
 
 class Receiver(Protocol):

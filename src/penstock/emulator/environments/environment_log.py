@@ -246,7 +246,7 @@ class EnvironmentLog:
         ending = _ending(outcome)
         if ending in _FAILED_ON_THE_WAY and not self._log.is_stopping:
             self.line(_explained(invocation, ending, outcome))
-        hint = hint_for(outcome.detail) if outcome is not None else None
+        hint = hint_for(outcome.text) if outcome is not None else None
         if hint is not None:
             self.line(hint)
 

@@ -14,11 +14,6 @@ BODILESS: Final = (204, 304)
 END_MARK: Final = "only an end mark in the body itself tells a client for certain that it is whole"
 
 
-def brief(outcome: Outcome) -> str:
-    """The failure in one line, whatever its message has."""
-    return outcome.detail.partition("\n")[0].rstrip(": ")
-
-
 def may_be_caught(outcome: Outcome) -> bool:
     """Whether code in the handler could catch the failure.
 

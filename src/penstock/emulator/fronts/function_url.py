@@ -35,9 +35,8 @@ from ..http.http_server import BodyTooLargeError, Exchange
 from ..invocations import Invocation
 from ..quirks import Quirks
 from ..relay import BufferedReceiver, Ending, Outcome
-from .answering import brief
 from .function_url_call import UrlCall
-from .function_url_streaming import StreamingReceiver, is_json
+from .function_url_streaming import StreamingReceiver
 from .sigv4 import NOT_SIGNED, SignatureError, verify
 
 
@@ -187,14 +186,14 @@ class FunctionUrls:
                 "make the URL RESPONSE_STREAM, which takes 200 MiB, and stream it"
             )
         elif outcome.ending is not Ending.WHOLE and outcome.ending is not Ending.FAILED:
-            call.say(f"AWS answers 502 to this, because the function failed ({brief(outcome)})")
+            call.say(f"AWS answers 502 to this, because the function failed ({outcome.detail})")
         if outcome.ending not in (Ending.WHOLE, Ending.FAILED) or head is None:
             return internal_server_error()
         if outcome.ending is Ending.FAILED:
             if not self._quirks.clean_end_after_failure:
                 return internal_server_error()
             call.say(
-                f"the response failed after its first byte ({brief(outcome)}), and AWS answers "
+                f"the response failed after its first byte ({outcome.detail}), and AWS answers "
                 "with what there was of it, as if it were whole"
             )
         if head.content_type == INTEGRATION_CONTENT_TYPE:
@@ -208,7 +207,7 @@ class FunctionUrls:
                 return self._after_prelude(call, head_from_metadata(decoder.metadata), body)
         if not receiver.content:
             return UrlResponse(200, [("content-type", "application/json")])
-        if not is_json(head) or head.says_streaming:
+        if not head.is_json or head.says_streaming:
             octets = [("content-type", "application/octet-stream")]
             return UrlResponse(200, octets, receiver.content)
         return None

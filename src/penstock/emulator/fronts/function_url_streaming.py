@@ -19,7 +19,7 @@ from .. import limits
 from ..bandwidth import Bandwidth
 from ..quirks import Quirks
 from ..relay import Ending, Outcome, ResponseHead
-from .answering import BODILESS, END_MARK, brief, may_be_caught
+from .answering import BODILESS, END_MARK, may_be_caught
 from .function_url_call import UrlCall
 
 # How often it is looked whether a client that is left hanging is still there, in seconds.
@@ -43,7 +43,7 @@ class StreamingReceiver:
         """Send the head now, unless a prelude or a JSON result is still to tell it."""
         if head.content_type == INTEGRATION_CONTENT_TYPE:
             self._prelude = PreludeDecoder()
-        elif is_json(head) and not head.says_streaming:
+        elif head.is_json and not head.says_streaming:
             # A plain handler's JSON: a proxy response in it decides on the head.
             self._result = bytearray()
         else:
@@ -78,14 +78,14 @@ class StreamingReceiver:
             self._answer_failure(outcome)
         elif outcome.ending in (Ending.CUT, Ending.TIMEOUT):
             # What AWS does here was never captured, so the truth is told: it is not whole.
-            self._cut(f"it {_CUT[outcome.ending]} ({brief(outcome)})")
+            self._cut(f"it {_CUT[outcome.ending]} ({outcome.detail})")
         elif outcome.ending is Ending.WHOLE:
             self._end()
         elif self._quirks.clean_end_after_failure:
             self._say_clean_end(outcome)
             self._end()
         else:
-            self._cut(f"it {_FAILED.get(outcome.ending, 'failed')} ({brief(outcome)})")
+            self._cut(f"it {_FAILED.get(outcome.ending, 'failed')} ({outcome.detail})")
 
     def _answer_result(self, payload: bytes) -> None:
         self._result = None
@@ -105,7 +105,7 @@ class StreamingReceiver:
     def _answer_failure(self, outcome: Outcome) -> None:
         if outcome.ending in (Ending.WHOLE, Ending.FAILED) or not outcome.payload:
             # A failure that nobody has words for, or one within the prelude.
-            self._fail(f"the response ended within its prelude ({brief(outcome) or 'no error'})")
+            self._fail(f"the response ended within its prelude ({outcome.detail or 'no error'})")
         elif self._quirks.error_is_200:
             what = (
                 "the response was cut off before its head was whole"
@@ -114,7 +114,7 @@ class StreamingReceiver:
             )
             catch = "catch it and send a Prelude with status_code=500, or "
             self._call.say(
-                f"{what} ({brief(outcome)}), and AWS answers 200 with the error as the body; "
+                f"{what} ({outcome.detail}), and AWS answers 200 with the error as the body; "
                 f"{catch if may_be_caught(outcome) else ''}make the URL BUFFERED, which answers 502"
             )
             # As captured for /error: a 200 whose body is the error.
@@ -122,7 +122,7 @@ class StreamingReceiver:
                 UrlResponse(200, [("content-type", "application/json")], outcome.payload)
             )
         else:
-            self._fail(f"the function failed before its first byte ({brief(outcome)})")
+            self._fail(f"the function failed before its first byte ({outcome.detail})")
 
     def _begin(self, response: UrlResponse) -> None:
         method = self._exchange.method
@@ -179,7 +179,7 @@ class StreamingReceiver:
     def _say_clean_end(self, outcome: Outcome) -> None:
         if self._has_body:
             self._call.say(
-                f"the response {_FAILED.get(outcome.ending, 'failed')} ({brief(outcome)}), and AWS "
+                f"the response {_FAILED.get(outcome.ending, 'failed')} ({outcome.detail}), and AWS "
                 f"ends the body like a whole one; {END_MARK}"
             )
 
@@ -198,11 +198,6 @@ _FAILED = {
     Ending.FAILED: "failed after its first byte",
     Ending.TOO_LARGE: "passed the 200 MiB that Lambda streams",
 }
-
-
-def is_json(head: ResponseHead) -> bool:
-    """Whether the runtime calls its response JSON."""
-    return head.content_type.partition(";")[0].strip().lower() == "application/json"
 
 
 def _is_proxy_response(payload: bytes) -> bool:

@@ -20,7 +20,6 @@ from ..functions import ACCOUNT
 from ..invocations import Invocation
 from ..relay import BufferedReceiver, Ending, Relay
 from ..rest_apis import Authorizer
-from .answering import brief
 from .authorizer_results import (
     AuthorizerResult,
     AuthorizerResultError,
@@ -154,7 +153,7 @@ def _result(relay: Relay, receiver: BufferedReceiver, authorizer: Authorizer) ->
         # A function that raises an error of just this text has API Gateway answer 401.
         if outcome.ending is Ending.ERROR and _message(outcome.payload) == "Unauthorized":
             raise _unauthorized(f"the authorizer {authorizer.name} says Unauthorized")
-        raise _misconfigured(authorizer, f"it failed ({brief(outcome)})")
+        raise _misconfigured(authorizer, f"it failed ({outcome.detail})")
     try:
         return parsed_result(receiver.content)
     except AuthorizerResultError as exc:

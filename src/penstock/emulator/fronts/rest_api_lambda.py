@@ -12,7 +12,6 @@ from ..environments.environments import Environments, TooManyRequestsError
 from ..invocations import Invocation
 from ..relay import BufferedReceiver, Ending, Outcome
 from ..rest_apis import Stage, function_of
-from .answering import brief
 from .rest_api_answers import MalformedResponseError, response_from_result
 from .rest_api_call import Call, RefusedError, Target, failed
 from .rest_api_streaming import StreamingReceiver, wait_for_stream
@@ -111,7 +110,7 @@ def _payload(event: dict[str, Any]) -> bytes:
 def _send_whole(call: Call, target: Target, receiver: BufferedReceiver, outcome: Outcome) -> None:
     """BUFFERED: the answer that the whole response makes."""
     if outcome.ending not in (Ending.WHOLE, Ending.FAILED):
-        raise failed(502, f"AWS answers 502, because the function failed ({brief(outcome)})")
+        raise failed(502, f"AWS answers 502, because the function failed ({outcome.detail})")
     try:
         response = response_from_result(
             receiver.content, accepts_binary=call.accepts_binary(target), say=call.say

@@ -18,7 +18,7 @@ from ...wire.prelude import PreludeDecoder
 from ..bandwidth import Bandwidth
 from ..http.http_server import Exchange, HeaderList
 from ..relay import Ending, Outcome, Relay, ResponseHead
-from .answering import BODILESS, END_MARK, brief, may_be_caught
+from .answering import BODILESS, END_MARK, may_be_caught
 from .rest_api_answers import NO_PRELUDE_MEND, MalformedResponseError, head_of_stream
 
 
@@ -89,7 +89,7 @@ class StreamingReceiver:
         elif outcome.ending is not Ending.WHOLE:
             # What AWS does after trailers was never captured, for REST APIs. It does cut
             # at timeouts, and what is not whole must not look whole.
-            self._cut(f"it did not end well ({brief(outcome)})")
+            self._cut(f"it did not end well ({outcome.detail})")
         elif self._left:
             self._cut(f"it is {self._left} bytes shorter than its Content-Length")
         else:
@@ -199,13 +199,13 @@ def _unbegun(outcome: Outcome, pending: bytes) -> str:
     """Why there is no answer, and what to do."""
     if may_be_caught(outcome):
         return (
-            f"the function failed before its metadata ({brief(outcome)}); to answer with "
+            f"the function failed before its metadata ({outcome.detail}); to answer with "
             "something better, catch it and send a Prelude with status_code=500"
         )
     if outcome.ending is not Ending.WHOLE and not pending:
-        return f"the function failed before its metadata ({brief(outcome)})"
+        return f"the function failed before its metadata ({outcome.detail})"
     if outcome.ending is not Ending.WHOLE:
-        return f"the response ended within its metadata ({brief(outcome)})"
+        return f"the response ended within its metadata ({outcome.detail})"
     what = f"{len(pending)} bytes came" if pending else "not a byte came"
     return (
         f"{what} and no eight NUL bytes among them, which end the metadata of a STREAM "

@@ -120,9 +120,7 @@ class Exchange:
         Raises:
             ClientGoneError: nobody is there to take it.
         """
-        framed = [*headers, ("Content-Length", str(len(body)))]
-        if status in (204, 304) or status < 200:
-            framed = headers
+        framed = with_length(status, headers, body)
         if self.method == "HEAD":
             self._connection.begin_answer(status, framed)
             self.end()
@@ -163,6 +161,13 @@ class Exchange:
             # There the end of the connection is the end of the body, unless it is reset.
             self._connection.reset_when_closed()
         self._connection.abort()
+
+
+def with_length(status: int, headers: HeaderList, body: bytes) -> HeaderList:
+    """The headers of a whole answer: with the length of its body, if its status has one."""
+    if status in (204, 304) or status < 200:
+        return headers
+    return [*headers, ("Content-Length", str(len(body)))]
 
 
 class HttpServer:

@@ -212,8 +212,7 @@ class _Call:
         # A stream that failed after its first byte is a success to Invoke (captured).
         if outcome.ending is Ending.WHOLE or self.oddities.succeeds(self.invocation, outcome):
             body = receiver.content
-            says = receiver.head.content_type if receiver.head is not None else ""
-            is_json = says.partition(";")[0].strip() == "application/json" or not body
+            is_json = not body or (receiver.head is not None and receiver.head.is_json)
             content_type = "application/json" if is_json else "application/octet-stream"
         else:
             body, content_type = outcome.payload, "application/json"
