@@ -433,7 +433,7 @@ def test_sentry_by_its_integration(order, serve_under, site, tmp_path):
     )
     event = event_of_failure(function, site)
     assert event["exception"]["values"][-1]["mechanism"]["type"] == "aws_lambda"
-    request_id = request_ids(function.log)[-2]
+    request_id = request_ids(function.log)[1]  # the START of the third may be on its way
     assert event["extra"]["lambda"]["aws_request_id"] == request_id
 
 
