@@ -234,11 +234,12 @@ class FaultyExchange(Exchange):
         super().begin(status, headers)
         self._cut_if_due()
 
-    def send(self, data: bytes) -> None:
+    def send(self, *pieces: bytes) -> None:
         """Send a part of the body, or what is to arrive of it, as slowly as it is to."""
         faults = self._injection.faults
         if faults.chunk_delay:
             self._injection.sleep(faults.chunk_delay)
+        data = b"".join(pieces)
         if faults.cut is not None:
             data = data[: faults.cut - self._sent]
         for piece in self._pieces(data):

@@ -265,12 +265,12 @@ class Connection:
         self.begin_answer(status, headers, body)
         self.end_answer()
 
-    def send(self, data: bytes) -> None:
+    def send(self, *pieces: bytes) -> None:
         """Send a part of the body. Raises ClientGoneError."""
         if self._writer is None:
-            self._answer.send(data)
+            self._answer.send(*pieces)
         else:
-            self._send_event(h11.Data(data=data))
+            self._send_event(h11.Data(data=b"".join(pieces)))
 
     def end_answer(self) -> None:
         """The answer is whole. Raises ClientGoneError."""
@@ -403,8 +403,8 @@ class _PlainAnswer:
         self._left = length
         send_all(self._socket, head, *self._framed(body))
 
-    def send(self, data: bytes) -> None:
-        send_all(self._socket, *self._framed(data))
+    def send(self, *pieces: bytes) -> None:
+        send_all(self._socket, *self._framed(*pieces))
 
     def end(self) -> None:
         if self._left:
@@ -413,15 +413,16 @@ class _PlainAnswer:
         if self._left is None:
             send_all(self._socket, b"0\r\n\r\n")
 
-    def _framed(self, data: bytes) -> tuple[bytes, ...]:
-        if not data:
+    def _framed(self, *pieces: bytes) -> tuple[bytes, ...]:
+        size = sum(map(len, pieces))
+        if not size:
             return ()
         if self._left is None:
-            return (b"%x\r\n" % len(data), data, b"\r\n")
-        if len(data) > self._left:
+            return (b"%x\r\n" % size, *pieces, b"\r\n")
+        if size > self._left:
             raise h11.LocalProtocolError("Too much data for declared Content-Length")
-        self._left -= len(data)
-        return (data,)
+        self._left -= size
+        return pieces
 
 
 def send_all(connected: socket.socket, *parts: bytes) -> None:

@@ -139,13 +139,13 @@ class Exchange:
         """
         self._connection.begin_answer(status, headers)
 
-    def send(self, data: bytes) -> None:
-        """Send a part of the body; blocks while the client reads slowly.
+    def send(self, *pieces: bytes) -> None:
+        """Send a part of the body, made of `pieces`; blocks while the client reads slowly.
 
         Raises:
             ClientGoneError: nobody is there to take it.
         """
-        self._connection.send(data)
+        self._connection.send(*pieces)
 
     def end(self) -> None:
         """The answer is whole.

@@ -243,7 +243,7 @@ class _EventStreamReceiver:
         """Send a part of the body, the prelude included, as a `PayloadChunk`."""
         if self._bandwidth is not None:
             self._bandwidth.take(len(data))
-        self._call.exchange.send(b"".join(eventstream.payload_chunk(data)))
+        self._call.exchange.send(*eventstream.payload_chunk(data))
 
     def finish(self, outcome: Outcome) -> None:
         """Send `InvokeComplete`, which on AWS does not tell a failure from a success."""
