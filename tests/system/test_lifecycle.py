@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -13,6 +14,7 @@ import httpx
 import pytest
 
 from penstock.emulator.environments import environments
+from penstock.emulator.invocations import Invocation
 from tests.tools import PATIENCE, RawClient, each_value_once, is_running, lambda_client, wait_for
 
 pytestmark = each_value_once
@@ -405,3 +407,23 @@ def test_snapstart_s_hooks_run_around_a_restore_that_comes_at_once(runtime, serv
     assert httpx.get(function.url).text == "restored"
     log = function.wait_for_log("after the restore")
     assert log.index("before the snapshot") < log.index("after the restore")
+
+
+def test_the_end_of_a_process_explains_a_cut_also_if_it_is_seen_before_the_head(serve, monkeypatch):
+    function = serve("""
+        @streamify_response
+        def handler(event, context):
+            yield "partial"
+            os.kill(os.getpid(), 9)
+    """)
+    begin = Invocation.begin
+
+    def begin_late(*arguments) -> bool:
+        (environments,) = function.emulator.registry.environments
+        (environment,) = environments._all
+        wait_for(lambda: environment._has_exited, "the end of the process to be seen")
+        return begin(*arguments)
+
+    monkeypatch.setattr(Invocation, "begin", begin_late)
+    error = lambda_client(function.url).invoke(FunctionName="app")
+    assert json.loads(error["Payload"].read())["errorType"] == "Runtime.ExitError"

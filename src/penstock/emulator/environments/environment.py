@@ -84,6 +84,7 @@ class Environment:
         self._init_error: Outcome | None = None
         self._is_stopping = False
         self._has_exited = False
+        self._exit_status: int | None = None
         self._has_ended = False
         self._runtime_asked = False
         self._shutdown_reason: str | None = None
@@ -303,6 +304,10 @@ class Environment:
             self._changed.wait_for(
                 lambda: self._has_exited or invocation.has_timed_out, _EXIT_GRACE
             )
+            status = self._exit_status
+        if status is not None:
+            # When it was seen to end, its response may not have been seen to begin.
+            invocation.relay.break_off(exited(invocation.request_id, status))
 
     def stop(self) -> None:
         """End it as AWS does. Returns at once; may be repeated.
@@ -449,7 +454,7 @@ class Environment:
             for invocation in self._work.all:
                 if invocation.relay.has_begun:
                     invocation.relay.break_off(exited(invocation.request_id, status))
-            self._has_exited = True
+            self._has_exited, self._exit_status = True, status
             self._work.wake()
             self._changed.notify_all()
         self._extensions.wake()
