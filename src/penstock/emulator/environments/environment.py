@@ -73,17 +73,15 @@ class Environment:
         self._work = Workload(function.max_concurrency)
         self._lock = self._work.lock
         self._changed = threading.Condition(self._lock)
-        self._id = secrets.token_hex(16)
         self._log = EnvironmentLog(
             log,
             function,
-            self._id,
+            secrets.token_hex(16),
             current=lambda: self._work.only,
             find=self._work.find if self._work.is_shared else None,
         )
         self._init_error: Outcome | None = None
         self._is_stopping = False
-        self._has_exited = False
         self._exit_status: int | None = None
         self._has_ended = False
         self._runtime_asked = False
@@ -112,16 +110,17 @@ class Environment:
             name="runtime-api",
         )
         runtime_api = f"127.0.0.1:{self._server.port}"
-        date = time.strftime("%Y/%m/%d", time.gmtime())
-        log_stream = f"{date}/[{self.function.version}]{self._id}"
         self._start.begin(is_restart=any(each.has_waited_for_start for each in self._work.all))
-        variables = self.function.variables(runtime_api, log_stream)
+        variables = self.function.variables(runtime_api, self._log.stream())
+        command, first = self.function.command, self._work.waiting
+        if first is not None:
+            command = first.injection.start_command(command)
         try:
             variables |= self._accounting.variables()
             self._processes.start(
                 self.function,
                 self._programs,
-                self._start_command(),
+                command,
                 variables,
                 self._accounting.folder,
                 self._log,
@@ -144,12 +143,6 @@ class Environment:
             subscribe=self._subscriptions.add,
         )
 
-    def _start_command(self) -> tuple[str, ...]:
-        """The function's, unless the first call's faults have it start slowly."""
-        command = self.function.command
-        first = self._work.waiting
-        return first.injection.start_command(command) if first is not None else command
-
     def abandon(self) -> None:
         """It could not be started: fail what it was given."""
         for invocation in self._work.take_back():
@@ -161,6 +154,10 @@ class Environment:
         """The id of the environment's process, once it is started."""
         runtime = self._processes.runtime
         return runtime.pid if runtime is not None else None
+
+    @property
+    def _has_exited(self) -> bool:
+        return self._exit_status is not None
 
     @property
     def load(self) -> int:
@@ -454,7 +451,7 @@ class Environment:
             for invocation in self._work.all:
                 if invocation.relay.has_begun:
                     invocation.relay.break_off(exited(invocation.request_id, status))
-            self._has_exited, self._exit_status = True, status
+            self._exit_status = status
             self._work.wake()
             self._changed.notify_all()
         self._extensions.wake()

@@ -76,6 +76,11 @@ class EnvironmentLog:
         self._early: list[PlatformEvent] | None = []
         self._subscribers: tuple[Listener, ...] = ()
 
+    def stream(self) -> str:
+        """The name of the environment's log stream, if it begins now."""
+        date = time.strftime("%Y/%m/%d", time.gmtime())
+        return f"{date}/[{self._function.version}]{self._environment}"
+
     # -- who listens
 
     def subscribe(self, listener: Listener) -> None:
