@@ -16,9 +16,26 @@ from .delivered import Delivered, Recorded, json_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any
+    from typing import Any, NotRequired, TypedDict
 
     from ..messages import Response
+
+    class KafkaOffset(TypedDict):
+        """The place of a record of a topic; the partition is named as in the event."""
+
+        partition: str
+        offset: int
+
+    class ItemFailure(TypedDict):
+        """One record that has failed: its message id, its sequence number, or its offset."""
+
+        itemIdentifier: str | KafkaOffset
+
+    class BatchResponse(TypedDict):
+        """What AWS reads from the answer to a batch; `state` is that of a tumbling window."""
+
+        batchItemFailures: list[ItemFailure]
+        state: NotRequired[dict[str, Any]]
 
 
 class Batched(Delivered):
@@ -55,11 +72,11 @@ class Batched(Delivered):
         """The record's identifier in an `itemIdentifier`, or None if it is none."""
         return item if isinstance(item, str) and item else None
 
-    def item_identifier(self, identifier: str) -> Any:
+    def item_identifier(self, identifier: str) -> str | KafkaOffset:
         """The `itemIdentifier` of a record."""
         return identifier
 
-    def result(self, response: Response, event: Any) -> dict[str, Any]:
+    def result(self, response: Response, event: Any) -> BatchResponse:
         """The failures that the response reports, else an empty list of them.
 
         To AWS an empty list is the same as an empty object, a success of the whole batch. The
@@ -75,7 +92,7 @@ class Batched(Delivered):
 
     def result_by_record(
         self, event: Any, deliver: Callable[[Any], Response | None]
-    ) -> dict[str, Any]:
+    ) -> BatchResponse:
         """The report made by delivering each record alone, one after the other.
 
         `deliver` takes an event with one record and gives the app's answer, or None if there
@@ -92,7 +109,7 @@ class Batched(Delivered):
         records = self._identified(event)
         keeps_order, reports_rest = self.keeps_order(event), self.reports_rest(event)
         held: set[str] = set()
-        failed = []
+        failed: list[ItemFailure] = []
         has_time = True
         for identifier, group, part in records:
             is_held = keeps_order and group in held
@@ -129,7 +146,7 @@ class Batched(Delivered):
             logging.getLogger("penstock").error("a record was not handled: %s", exc)
             return False
 
-    def _failures_in(self, answer: dict[str, Any], event: Any) -> list[dict[str, Any]]:
+    def _failures_in(self, answer: dict[str, Any], event: Any) -> list[ItemFailure]:
         failures = answer.get("batchItemFailures")
         if failures is None:
             # No report; AWS also takes null for an empty list.
@@ -226,7 +243,7 @@ class Shard(RecordBatch):
         """It does, within a shard."""
         return True
 
-    def result(self, response: Response, event: Any) -> dict[str, Any]:
+    def result(self, response: Response, event: Any) -> BatchResponse:
         """The failures that the response reports, and the state of the event's window.
 
         Raises:
@@ -248,7 +265,7 @@ class Shard(RecordBatch):
 
     def result_by_record(
         self, event: Any, deliver: Callable[[Any], Response | None]
-    ) -> dict[str, Any]:
+    ) -> BatchResponse:
         """The report made by delivering each record alone; a window's event is delivered whole.
 
         Raises:

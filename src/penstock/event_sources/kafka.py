@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from .batches import KafkaOffset
+
 # A cluster managed elsewhere goes by two names; the last is that of Powertools' models.
 _SERVICES = ("aws:kafka", "SelfManagedKafka", "aws:SelfManagedKafka")
 
@@ -64,7 +66,7 @@ class Kafka(Batched):
             return None
         return f"{partition}:{offset}"
 
-    def item_identifier(self, identifier: str) -> dict[str, Any]:
+    def item_identifier(self, identifier: str) -> KafkaOffset:
         """The `itemIdentifier` of a record."""
         partition, _, offset = identifier.rpartition(":")
         return {"partition": partition, "offset": int(offset)}

@@ -327,7 +327,7 @@ class Connection:
 
     def _discard_rest(self) -> bool:
         """Read the request to its end; False if there is too much of it."""
-        if self._is_read:  # as nearly always
+        if self._is_read:
             return self._reader is None or self._reader.their_state is h11.DONE
         discarded = 0
         self.limit_pauses(self._patience)
