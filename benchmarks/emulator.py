@@ -1,4 +1,5 @@
-"""Compares Penstock's emulator with AWS's own, with a bare front in C, and with ASGI servers.
+"""Compares Penstock's emulator with AWS's own, with bare fronts in C and in Python, and with
+ASGI servers.
 
 All have the same runtime behind them and the same caller in front. Every round runs every one
 of them once, beginning with another one each time; ratios are taken within a round. Nothing is
@@ -21,7 +22,18 @@ import cpu_use
 import fronts
 import machine
 from clients import BENCHMARKS
-from fronts import EMULATOR, FUNCTION_URL, INVOKE, INVOKE_STREAM, RIE, UVICORN, UVLOOP, C, Measured
+from fronts import (
+    EMULATOR,
+    FUNCTION_URL,
+    INVOKE,
+    INVOKE_STREAM,
+    PYTHON,
+    RIE,
+    UVICORN,
+    UVLOOP,
+    C,
+    Measured,
+)
 from installing import ClientMissing
 from neutral_server import RunFailed
 
@@ -42,11 +54,11 @@ class Way(NamedTuple):
     request: str
 
 
-INVOKING: Final = [Way(name, name, INVOKE) for name in (EMULATOR, RIE, C, UVICORN)]
+INVOKING: Final = [Way(name, name, INVOKE) for name in (EMULATOR, RIE, C, PYTHON, UVICORN)]
 STREAMING: Final = [
     Way(EMULATOR, EMULATOR, FUNCTION_URL),
     Way(STREAMED, EMULATOR, INVOKE_STREAM),
-    *(Way(name, name, INVOKE) for name in (C, UVICORN, UVLOOP)),
+    *(Way(name, name, INVOKE) for name in (C, PYTHON, UVICORN, UVLOOP)),
 ]
 
 

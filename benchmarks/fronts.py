@@ -29,9 +29,10 @@ FRONT: Final = BENCHMARKS / "front"
 EMULATOR: Final = "emulator"
 RIE: Final = "RIE"
 C: Final = "C"
+PYTHON: Final = "Python"
 UVICORN: Final = "uvicorn"
 UVLOOP: Final = "uvicorn with uvloop"
-FRONTS: Final = (EMULATOR, RIE, C, UVICORN, UVLOOP)
+FRONTS: Final = (EMULATOR, RIE, C, PYTHON, UVICORN, UVLOOP)
 
 INVOKE: Final = "POST /2015-03-31/functions/function/invocations HTTP/1.1"
 INVOKE_STREAM: Final = "POST /2021-11-15/functions/function/response-streaming-invocations HTTP/1.1"
@@ -99,6 +100,8 @@ def install(folder: Path, wanted: Sequence[str]) -> Installed:
     fronts = {EMULATOR: [sys.executable, str(FRONT / "emulator_front.py"), "{port}"]}
     if C in wanted:
         fronts[C] = [str(build("c_front", [FRONT / "c_front.c", http])), "{port}"]
+    if PYTHON in wanted:
+        fronts[PYTHON] = [sys.executable, str(FRONT / "python_front.py"), "{port}"]
     if RIE in wanted:
         with _left_out(RIE):
             fronts[RIE] = [

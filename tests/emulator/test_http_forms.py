@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from penstock.emulator.http import http_connection
+from penstock.emulator.http import http_connection, http_forms
 from penstock.emulator.http.http_connection import ClientGoneError, Connection
 from penstock.emulator.http.http_forms import plain_answer, plain_request
 from penstock.errors import RemoteProtocolError
@@ -134,16 +134,23 @@ def edited(data: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
         max_size=3,
     ),
     cuts=st.lists(st.integers(0, 400), max_size=4),
+    large=st.sampled_from([4, 8, http_forms.JOINED]),
 )
-@example([CHUNKED], [(len(CHUNKED) - 5, 0, b"0")], [])
-@example([CHUNKED, GET], [], [len(CHUNKED) - 2])
-@example([SIZED, SIZED], [], [1])
-def test_a_server_with_plain_forms_answers_as_one_that_leaves_all_to_h11(requests, edits, cuts):
+@example([CHUNKED], [(len(CHUNKED) - 5, 0, b"0")], [], 4)
+@example([CHUNKED], [(len(CHUNKED) - 5, 0, b"0")], [], http_forms.JOINED)
+@example([CHUNKED, GET], [], [len(CHUNKED) - 2], 4)
+@example([SIZED, SIZED], [], [1], 4)
+def test_a_server_with_plain_forms_answers_as_one_that_leaves_all_to_h11(
+    requests, edits, cuts, large
+):
     pieces = pieces_of(edited(b"".join(requests), edits), cuts)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(http_connection, "plain_request", lambda head: None)
         expected = conversation(pieces)
-    assert conversation(pieces) == expected
+    with pytest.MonkeyPatch.context() as patch:
+        # The chunks here are large enough to be joined.
+        patch.setattr(http_forms, "JOINED", large)
+        assert conversation(pieces) == expected
 
 
 @pytest.mark.parametrize("request_bytes", [GET, SIZED, CHUNKED, TRAILERS])
@@ -177,6 +184,53 @@ def test_an_answer_of_a_plain_form_is_byte_for_byte_h11s(status, headers):
     assert connection.next_request()
     connection.begin_answer(status, headers)
     assert plain[0] == client.sent
+
+
+LARGE = b"x" * http_forms.JOINED
+
+
+def parts_of_body(
+    *chunks: bytes, rest: bytes = b"0\r\n\r\n", cut: int | None = None
+) -> list[bytes]:
+    """The parts of a body that is received in one piece, or in two; an error is not one."""
+    framed = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + rest
+    head = CHUNKED.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+    client = Socket([head + framed[:cut], framed[cut:] if cut is not None else b""])
+    connection = Connection(client, "127.0.0.1", max_header_size=4096, patience=9)  # type: ignore[arg-type]
+    assert connection.next_request()
+    parts = []
+    try:
+        while isinstance(part := connection.read(), bytes):
+            parts.append(part)
+    except RemoteProtocolError:
+        parts.append(b"refused")
+    return parts
+
+
+def test_large_chunks_that_come_together_are_one_part():
+    assert parts_of_body(LARGE, LARGE + b"y", LARGE) == [LARGE + LARGE + b"y" + LARGE]
+
+
+def test_small_chunks_stay_apart_also_from_large_ones():
+    assert parts_of_body(b"a", b"b") == [b"a", b"b"]
+    assert parts_of_body(b"a", LARGE, LARGE, b"b", LARGE) == [b"a", LARGE * 2, b"b", LARGE]
+
+
+def test_what_is_here_of_a_large_chunk_does_not_wait_for_the_rest():
+    in_the_second = len(LARGE) + 20
+    first, second = parts_of_body(LARGE, LARGE, cut=in_the_second)
+    assert len(LARGE) < len(first) < in_the_second
+    assert first + second == LARGE * 2
+
+
+@pytest.mark.parametrize("cut", range(len(LARGE) + 4, len(LARGE) + 16))
+def test_large_chunks_are_read_wherever_they_are_cut(cut):
+    assert b"".join(parts_of_body(LARGE, LARGE, cut=cut)) == LARGE * 2
+
+
+@pytest.mark.parametrize("rest", [b"4001;a=b\r\n", b"nonsense\r\n\r\n", b"-4001\r\n", b""])
+def test_large_chunks_before_a_broken_one_are_not_lost(rest):
+    assert parts_of_body(LARGE, LARGE, rest=rest) == [LARGE * 2, b"refused"]
 
 
 def test_a_chunk_that_does_not_end_where_it_says_is_refused():

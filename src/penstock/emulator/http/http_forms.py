@@ -28,6 +28,11 @@ _REQUEST_LINE = re.compile(rb"(GET|POST|PUT|PATCH|DELETE) ([!-~]+) HTTP/1\.1\r\n
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}\r\n")
 _SIZE_LINE = 17  # the longest of those
+_NEXT_CHUNK = re.compile(rb"\r\n([0-9A-Fa-f]{1,15})\r\n")
+
+#: Chunks of this size and more go on together where they came together. Smaller ones stay apart:
+#: to InvokeWithResponseStream each small write is a `PayloadChunk` of its own (captured).
+JOINED = 16384
 
 # What changes how a message is framed, or what becomes of the connection.
 _SPECIAL_IN_REQUEST = frozenset(
@@ -165,6 +170,7 @@ class PlainBody:
         self._received = received
         self._left = length or 0  # of the body, or of the chunk
         self._is_in_chunk = False  # the CRLF behind its last byte included
+        self._is_large = False  # the chunk
         self.has_ended = length == 0
 
     @property
@@ -184,7 +190,7 @@ class PlainBody:
             size = self._chunk_size()
             if size is None:
                 return None
-            self._left, self._is_in_chunk = size, size > 0
+            self._left, self._is_in_chunk, self._is_large = size, size > 0, size >= JOINED
             self.has_ended = size == 0
         if self.has_ended:
             return b""
@@ -193,7 +199,21 @@ class PlainBody:
         data = self._received.take(self._left)
         self._left -= len(data)
         self.has_ended = self._length is not None and not self._left
-        return data
+        return self._joined(data) if self._is_large and not self._left else data
+
+    def _joined(self, first: bytes) -> bytes:
+        """The end of a large chunk, with what is here of large ones behind it."""
+        received = self._received
+        parts: list[bytes | memoryview] = [first]
+        while not self._left and (line := _NEXT_CHUNK.match(received.data, received.at)):
+            size, start = int(line[1], 16), line.end()
+            taken = min(size, len(received.data) - start)
+            if size < JOINED or not taken:
+                break
+            parts.append(memoryview(received.data)[start : start + taken])
+            received.at = start + taken
+            self._left = size - taken
+        return b"".join(parts) if len(parts) > 1 else first
 
     def _end_chunk(self) -> None:
         received = self._received
