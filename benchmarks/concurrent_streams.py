@@ -46,7 +46,7 @@ class Seen(NamedTuple):
     delays: list[float]
     before: Cost
     most: Cost
-    after: Cost
+    after: list[Cost]  # each time
 
 
 def main() -> int:
@@ -65,6 +65,7 @@ def main() -> int:
             environments=options.environments,
             concurrency=options.concurrency,
             spread=options.spread,
+            times=options.times,
         )
     except (RunFailed, OSError) as exc:
         print(f"error: {exc}", file=sys.stderr)
@@ -72,7 +73,7 @@ def main() -> int:
     facts = machine.facts() | {
         "taken by others": cpu_use.disturbance(before, cpu_use.read()),
         "streams": f"{options.streams} of {options.chunks} chunks, {options.pause:g} s apart, "
-        f"begun within {options.spread:g} s",
+        f"begun within {options.spread:g} s, {options.times} times",
         "environments": f"{options.environments}, with {options.concurrency} at once in each",
     }
     print("\n".join(f"- {name}: {value}" for name, value in facts.items()))
@@ -92,12 +93,14 @@ def text(seen: Seen) -> str:
         f"{name} {delays[round((len(delays) - 1) * share)] * 1000:.2f} ms"
         for name, share in shares.items()
     )
+    memory = ", ".join(f"{cost.memory_mib:.1f}" for cost in seen.after)
+    each = f" (memory after each time: {memory} MiB)" if len(seen.after) > 1 else ""
     return (
         f"{len(delays)} chunks arrived, every stream whole and in order, in {seen.seconds:.1f} s\n"
         f"from written to received: {told}\n"
         f"the emulator before: {seen.before}\n"
         f"at the height: {seen.most}\n"
-        f"afterwards: {seen.after}"
+        f"afterwards: {seen.after[-1]}{each}"
     )
 
 
@@ -109,8 +112,9 @@ def run(
     environments: int,
     concurrency: int,
     spread: float = 0,
+    times: int = 1,
 ) -> Seen:
-    """Have so many streams at once, begun within `spread` seconds. Raises RunFailed."""
+    """Have so many streams at once, begun within `spread` seconds, so often. Raises RunFailed."""
     runtime = [sys.executable, "-m", "penstock.runtime", "stream_handlers.handler"]
     installed = fronts.Installed(
         {fronts.EMULATOR: [sys.executable, str(fronts.FRONT / "emulator_front.py"), "{port}"]},
@@ -130,14 +134,21 @@ def run(
         try:
             before = _warmed_up(running.port, streams, pid)
             began = time.monotonic()
-            delays, most = asyncio.run(
-                _streams(running.port, streams, chunks=chunks, pause=pause, pid=pid, spread=spread)
-            )
+            delays: list[float] = []
+            heights, after = [before], []
+            for _ in range(times):
+                seen, height = asyncio.run(
+                    _streams(
+                        running.port, streams, chunks=chunks, pause=pause, pid=pid, spread=spread
+                    )
+                )
+                delays += seen
+                heights.append(height)
+                after.append(_settled(pid, before))
             seconds = time.monotonic() - began
         except RunFailed as exc:
             raise RunFailed(f"{exc}\n{running.said()}") from exc
-        after = _settled(pid, before)
-    return Seen(seconds, delays, before, most, after)
+    return Seen(seconds, delays, before, Cost(*map(max, *heights)), after)
 
 
 def _warmed_up(port: int, streams: int, pid: int) -> Cost:
@@ -231,6 +242,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--chunks", type=int, default=10)
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between chunks")
     parser.add_argument("--spread", type=float, default=0.0, help="seconds in which all begin")
+    parser.add_argument("--times", type=int, default=1, help="how often all of it is done")
     parser.add_argument("--environments", type=int, default=8)
     parser.add_argument("--concurrency", type=int, default=64, help="in each environment")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every delay here")

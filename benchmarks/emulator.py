@@ -177,7 +177,7 @@ def _compare(options: argparse.Namespace) -> None:
         print(f"- **{figure.title}** ({figure.unit}): {figure.definition}.")
     if idle is not None:
         print(f"- **{options.streams} idle streams**: the emulator {idle.before};")
-        print(f"  with the streams {idle.most}; afterwards {idle.after}.")
+        print(f"  with the streams {idle.most}; afterwards {idle.after[-1]}.")
     if options.json:
         rows = [
             {"placement": placement, "figure": key, "way": way, "values": each}

@@ -40,6 +40,8 @@ FUNCTION_URL: Final = "GET / HTTP/1.1"
 
 _START_SECONDS: Final = 20
 _LIMIT_SECONDS: Final = 90
+# The second is how the C library keeps memory, which is looked at.
+_INHERITED: Final = ("PATH", "GLIBC_TUNABLES")
 _MACHINES: Final = {"x86_64": "x86_64", "aarch64": "arm64"}
 
 
@@ -166,7 +168,7 @@ class Running:
         command = [part.format(port=self.port, other=other) for part in installed.fronts[front]]
         if front not in (UVICORN, UVLOOP):
             command += runtime
-        whole = {name: os.environ[name] for name in ("PATH",) if name in os.environ}
+        whole = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         whole |= {
             **LAMBDA_ENVIRONMENT,
             "PYTHONPATH": f"{SOURCE}:{FRONT}",
