@@ -177,6 +177,16 @@ def test_trailers_may_have_4096_bytes_with_their_empty_line(size, ending, client
         assert (status, body["errorType"]) == (400, "TruncatedHTTPRequest")
 
 
+def test_who_sends_longer_trailers_is_told_of_them(client, environment):
+    error = {"errorType": "errorString", "errorMessage": "long " * 1000}
+    block = trailers("errorString", error)
+    client.send(post(f"{environment.path}/response", DECLARED, b"1\r\nx\r\n0\r\n" + block))
+    assert answer(client)[0] == 400
+    assert f"have {len(block)} bytes, and Lambda reads 4096" in environment.outcome.detail
+    # The process is not waited for: its connection is there.
+    assert environment.lost == 0
+
+
 def test_a_body_that_is_cut_is_a_cut_response(client, environment):
     client.send(post(f"{environment.path}/response", CHUNKED, b"4\r\nbody\r\n"))
     client.close()

@@ -394,6 +394,42 @@ def test_aws_s_example_of_a_custom_runtime_answers(serve_command):
     assert httpx.get(function.url, timeout=PATIENCE).json() == result
 
 
+# What a URL that is BUFFERED makes of a response, by what the client sends with it.
+RESULT = '{"statusCode": 201, "body": "Hello"}'
+AS_JSON = "application/json"
+AS_BYTES = "application/octet-stream"
+STREAMING = "-H Lambda-Runtime-Function-Response-Mode:streaming"
+
+
+@pytest.mark.usefixtures("tools")
+@pytest.mark.parametrize(
+    ("sent_with", "output", "answered"),
+    [
+        pytest.param("-H Content-Type:", RESULT, (201, AS_JSON, "Hello"), id="as Rust's client"),
+        pytest.param("-H Content-Type:", '{"a": 1}', (200, AS_JSON, '{"a":1}'), id="no type"),
+        pytest.param("-H Content-Type:", "Hello", (200, AS_BYTES, "Hello"), id="no type, no JSON"),
+        pytest.param(
+            f"-H Content-Type:{AS_BYTES}", RESULT, (201, AS_JSON, "Hello"), id="as Go's for bytes"
+        ),
+        pytest.param(f"-H Content-Type:{AS_BYTES}", "[1]", (200, AS_BYTES, "[1]"), id="bytes"),
+        pytest.param("", RESULT, (201, AS_JSON, "Hello"), id="as curl, a form"),
+        pytest.param(STREAMING, RESULT, (200, AS_BYTES, RESULT), id="a stream"),
+    ],
+)
+def test_a_buffered_url_looks_for_a_result_in_what_is_no_stream(
+    sent_with, output, answered, serve_command
+):
+    bootstrap = BOOTSTRAP.replace('-d "$RESPONSE"', f'-d "$RESPONSE" {sent_with}')
+    function = serve_command(
+        "./bootstrap",
+        {"bootstrap": bootstrap, "function.sh": f"function handler () {{ echo '{output}'; }}\n"},
+        handler="function.handler",
+        invoke_mode="BUFFERED",
+    )
+    answer = httpx.get(function.url, timeout=PATIENCE)
+    assert (answer.status_code, answer.headers["content-type"], answer.text) == answered
+
+
 @pytest.mark.usefixtures("tools")
 @pytest.mark.parametrize("front", ["URL", "REST API"])
 def test_a_shell_script_streams(front, serve_command, gate):

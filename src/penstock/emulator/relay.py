@@ -103,12 +103,11 @@ def no_answer(request_id: str) -> Outcome:
     )
 
 
-def truncated(request_id: str) -> Outcome:
-    """The runtime's connection closed in mid-response; nobody knows why."""
+def truncated(request_id: str, reason: str = "") -> Outcome:
+    """The response did not come to its end; without `reason` nobody knows why."""
+    message = f"RequestId: {request_id} Error: the response was cut off in its middle"
     return _platform_error(
-        Ending.CUT,
-        "Runtime.TruncatedResponse",
-        f"RequestId: {request_id} Error: the response was cut off in its middle",
+        Ending.CUT, "Runtime.TruncatedResponse", f"{message}: {reason}" if reason else message
     )
 
 

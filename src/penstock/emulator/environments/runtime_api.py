@@ -146,13 +146,19 @@ class RuntimeApi:
                     )
                     return
             invocation.response_ended_at = time.monotonic()
-            failure = _trailer_outcome(exchange)
         except (RemoteProtocolError, OSError):
             self._environment.connection_lost(invocation)
-            relay.cut(truncated(invocation.request_id))
-            self._environment.answered(invocation)
-            _refuse(exchange, 400, "TruncatedHTTPRequest", "HTTP request detected as truncated")
+            self._refuse_truncated(exchange, invocation)
             return
+        if (size := _size_of_trailers(exchange)) > MAX_BLOCK:
+            self._refuse_truncated(
+                exchange,
+                invocation,
+                f"the trailers, which tell the error, have {size} bytes, and Lambda reads "
+                f"{MAX_BLOCK}; make the error's message or its stack trace shorter",
+            )
+            return
+        failure = _trailer_outcome(exchange)
         if failure is not None:
             relay.end(failure)
             self._environment.answered(invocation)
@@ -164,6 +170,13 @@ class RuntimeApi:
         finally:
             relay.end()
             self._environment.answered(invocation)
+
+    def _refuse_truncated(
+        self, exchange: Exchange, invocation: Invocation, reason: str = ""
+    ) -> None:
+        invocation.relay.cut(truncated(invocation.request_id, reason))
+        self._environment.answered(invocation)
+        _refuse(exchange, 400, "TruncatedHTTPRequest", "HTTP request detected as truncated")
 
     def _error(self, exchange: Exchange, invocation: Invocation) -> None:
         body = _read(exchange)
@@ -213,25 +226,22 @@ def _event_headers(invocation: Invocation) -> HeaderList:
     return headers
 
 
-def _trailer_outcome(exchange: Exchange) -> Outcome | None:
-    """The failure that trailers tell of, if they do.
+def _size_of_trailers(exchange: Exchange) -> int:
+    """In bytes on the wire, with the empty line behind them."""
+    return sum(len(name) + len(value.encode()) + 4 for name, value in exchange.trailers) + 2
 
-    Raises:
-        RemoteProtocolError: the trailers are longer than AWS reads.
-    """
+
+def _trailer_outcome(exchange: Exchange) -> Outcome | None:
+    """The failure that trailers tell of, if they do."""
     if not len(exchange.trailers):
         return None
-    trailers = list(exchange.trailers)
-    size = sum(len(name) + len(value.encode()) + 4 for name, value in trailers) + 2
-    if size > MAX_BLOCK:
-        raise RemoteProtocolError(f"suspiciously long trailers: {size} bytes")
     declared = {
         name.strip().lower()
         for line in exchange.headers.get_all("trailer")
         for name in line.split(",")
     }
     # As on AWS, a trailer that was not declared is lost.
-    heard = {name.lower(): value for name, value in trailers if name.lower() in declared}
+    heard = {name.lower(): value for name, value in exchange.trailers if name.lower() in declared}
     error_type = heard.get(ERROR_TYPE.lower())
     error_body = heard.get(ERROR_BODY.lower())
     if error_type is None and error_body is None:

@@ -34,7 +34,7 @@ from ..functions import ACCOUNT
 from ..http.http_server import BodyTooLargeError, Exchange
 from ..invocations import Invocation
 from ..quirks import Quirks
-from ..relay import BufferedReceiver, Ending, Outcome
+from ..relay import BufferedReceiver, Ending, Outcome, ResponseHead
 from .function_url_call import UrlCall
 from .function_url_streaming import StreamingReceiver
 from .sigv4 import NOT_SIGNED, SignatureError, verify
@@ -207,7 +207,7 @@ class FunctionUrls:
                 return self._after_prelude(call, head_from_metadata(decoder.metadata), body)
         if not receiver.content:
             return UrlResponse(200, [("content-type", "application/json")])
-        if not head.is_json or head.says_streaming:
+        if head.says_streaming or not (head.is_json or _is_result(head, receiver.content)):
             octets = [("content-type", "application/octet-stream")]
             return UrlResponse(200, octets, receiver.content)
         return None
@@ -223,6 +223,21 @@ class FunctionUrls:
                 "adapt(app, mode='buffer')"
             )
         return response
+
+
+def _is_result(head: ResponseHead, content: bytes) -> bool:
+    """Whether a response that is not called JSON is a handler's result all the same.
+
+    AWS's client for Rust names no type, and behind a BUFFERED URL its status and headers are
+    heeded (aws/aws-lambda-rust-runtime#871). AWS's for Go says application/octet-stream for
+    handlers of bytes, among them akrylysov/algnhsa, which is made for Function URLs. That is
+    inferred from what works there, not captured, and so is where the line is drawn.
+    """
+    try:
+        result = json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return not head.content_type or (isinstance(result, dict) and "statusCode" in result)
 
 
 def refuse_unknown(exchange: Exchange, host: str, known: list[str], port: int) -> str:
