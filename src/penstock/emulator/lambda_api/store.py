@@ -48,7 +48,7 @@ class Store:
     """Functions and layers by name, and the zip files of both.
 
     `folder` is made if it is not there; without one, everything is gone at `close`. What is
-    told `say` is for the log. Not for several threads at once.
+    told `say` is for the log. Not for several threads at once, but for `root`.
 
     Raises:
         EmulatorError: the folder cannot be used, or another emulator uses it.
@@ -176,8 +176,14 @@ class Store:
             raise EmulatorError("no code is here yet")
         return self._folder / "code" / f"{_hex(code_sha256)}.zip"
 
+    def has_root(self, code_sha256: str, layers: Sequence[str] = ()) -> bool:
+        """Whether `root` need not unpack them."""
+        return (self._files / "roots" / _root_name(code_sha256, layers)).exists()
+
     def root(self, code_sha256: str, layers: Sequence[str] = ()) -> Path:
         """The folder with this code as `var/task`, and these layers, later over earlier, as `opt`.
+
+        From any thread, while `sweep` is not called.
 
         Raises:
             ApiError: they are too large together, or damaged.
@@ -195,7 +201,11 @@ class Store:
                     with self.zip_path(code).open("rb") as data:
                         room -= zip_files.unpack(data, half / inside, room=room)
                 zip_files.make_read_only(half / inside)
-            half.rename(path)
+            try:
+                half.rename(path)
+            except OSError:
+                if not path.exists():  # else another thread was quicker
+                    raise
         except OSError as exc:
             raise EmulatorError(f"cannot unpack to {path}: {exc}") from exc
         finally:
