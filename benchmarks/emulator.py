@@ -20,6 +20,7 @@ import concurrent_streams
 import cpu_use
 import fronts
 import machine
+import stopping
 from clients import BENCHMARKS
 from fronts import EMULATOR, FUNCTION_URL, INVOKE, INVOKE_STREAM, RIE, UVICORN, UVLOOP, C, Measured
 from installing import ClientMissing
@@ -288,4 +289,4 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    stopping.run(main)
