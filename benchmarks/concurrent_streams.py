@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 import cpu_use
 import fronts
 import machine
+import stopping
 from clients import BENCHMARKS
 from neutral_server import RunFailed
 
@@ -250,4 +251,4 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    stopping.run(main)

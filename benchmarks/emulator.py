@@ -21,6 +21,7 @@ import concurrent_streams
 import cpu_use
 import fronts
 import machine
+import stopping
 from clients import BENCHMARKS
 from fronts import (
     EMULATOR,
@@ -300,4 +301,4 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    stopping.run(main)

@@ -22,6 +22,7 @@ import machine
 import markdown
 import neutral_server
 import report
+import stopping
 from clients import BENCHMARKS, HANDLERS, Client
 from command_line import Options
 from installing import ClientMissing
@@ -56,8 +57,6 @@ def main() -> int:
         _compare(options)
     except (c_programs.DoesNotCompile, ClientMissing, RunFailed) as exc:
         return _complain(str(exc))
-    except KeyboardInterrupt:
-        return _complain("stopped")
     return 0
 
 
@@ -198,4 +197,4 @@ def _as_json(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    stopping.run(main)

@@ -19,6 +19,7 @@ import c_programs
 import cpu_use
 import machine
 import neutral_server
+import stopping
 import web_report
 from installing import ClientMissing
 from neutral_server import Run, RunFailed
@@ -83,8 +84,6 @@ def main() -> int:
         _compare(options)
     except (c_programs.DoesNotCompile, ClientMissing, RunFailed) as exc:
         return _complain(str(exc))
-    except KeyboardInterrupt:
-        return _complain("stopped")
     return 0
 
 
@@ -260,4 +259,4 @@ def _parse(arguments: Sequence[str]) -> Options:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    stopping.run(main)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from asgiref.wsgi import WsgiToAsgi
 from fastapi import FastAPI
 from flask import Flask
 from starlette.applications import Starlette
@@ -325,6 +326,19 @@ def test_a_root_can_be_repeated_as_often_as_a_path_has_room_for(ending):
     path = "/api" * 20_000 + ending
     answer = run(adapt(asgi(), base_path="/api"), event(path=path))
     assert answer.prelude.status_code == (404 if ending == "/sqs" else 200)
+
+
+@pytest.mark.parametrize("name", ["X-Vhm-Root", "x-vhm-root", "X_Vhm_Root", "x-vhm_root"])
+@pytest.mark.parametrize("within", [None, WsgiToAsgi], ids=["alone", "in an ASGI app"])
+def test_a_client_cannot_put_a_path_in_front_of_that_which_was_checked(name, within):
+    # Pyramid's traversal does that.
+    app = wsgi()
+    run(
+        adapt(within(app) if within else app),
+        event(headers=[(name, "/sqs"), ("X-Vhm-Host", "kept"), ("X-Vhm-Root-2", "kept")]),
+    )
+    assert "HTTP_X_VHM_ROOT" not in app.environ
+    assert app.environ["HTTP_X_VHM_HOST"] == app.environ["HTTP_X_VHM_ROOT_2"] == "kept"
 
 
 def test_what_is_mounted_at_a_closed_path_can_ask_who_has_called():

@@ -333,6 +333,8 @@ def test_an_api_has_a_port_of_its_own_on_request(serve_api):
         api.emulator.open_port("b")
     with pytest.raises(EmulatorError, match=f"cannot listen on 127.0.0.1:{port}"):
         api.emulator.open_port("app", port)
+    with pytest.raises(EmulatorError, match=r"a port is a number from 0 .* to 65535, not 65536"):
+        api.emulator.open_port("app", 65536)
     api.emulator.stop()
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"http://127.0.0.1:{port}/local/")

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import httpx
@@ -114,3 +115,25 @@ def test_the_folder_for_temporary_files_goes_with_all_that_is_in_it_and_nothing_
     process.kill()
     wait_for(lambda: not temporary.exists(), "the end of the folder")
     assert (elsewhere / "file").exists()
+
+
+def test_a_process_that_is_killed_alone_leaves_the_folder_to_the_others(tmp_path):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    ended = threading.Event()
+    alone, other = (
+        WorkerProcess(
+            ["sleep", "600"],
+            folder=tmp_path,
+            environment=os.environ,
+            temporary=str(temporary),
+            on_output=lambda data: None,
+            on_exit=on_exit,
+        )
+        for on_exit in (lambda status: ended.set(), lambda status: None)
+    )
+    alone.kill_alone()
+    assert ended.wait(PATIENCE)
+    assert temporary.exists()
+    other.kill()
+    wait_for(lambda: not temporary.exists(), "the end of the folder")

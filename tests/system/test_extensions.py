@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from penstock.emulator.environments import processes
+from penstock.emulator.environments import environment, processes
 from tests.tools import PATIENCE, lambda_client, wait_for
 
 AWS_CLIENT = (sys.executable, "-m", "awslambdaric", "app.handler")
@@ -159,6 +159,61 @@ def test_a_timeout_is_the_reason_of_the_end_and_nothing_is_left(serve, extension
     assert httpx.get(function.url, timeout=20).json()["errorType"] == "Sandbox.Timedout"
     function.wait_for_log('"shutdownReason": "timeout"')
     wait_for(lambda: not function.emulator.environment_pids, "the end of the environment")
+
+
+# Says at the end what it finds in the folder for temporary files.
+FINDS_ITS_FILE = """
+folder = os.environ["TMPDIR"]
+open(folder + "/mine", "w").write(folder)
+me = register("SHUTDOWN")
+next_event(me)
+print("found", open(folder + "/mine").read(), flush=True)
+"""
+
+
+def test_temporary_files_are_there_when_only_the_runtime_is_killed(serve, extensions, monkeypatch):
+    monkeypatch.setattr(environment, "SHUTDOWN_SECONDS", PATIENCE)
+    function = serve(
+        "def handler(event, context): time.sleep(60)",
+        extensions_folder=extensions(finds=FINDS_ITS_FILE),
+        timeout=1,
+    )
+    assert httpx.get(function.url, timeout=20).json()["errorType"] == "Sandbox.Timedout"
+    folder = function.wait_for_log("found /").partition("found ")[2].split()[0]
+    wait_for(lambda: not Path(folder).exists(), "the end of the folder")
+
+
+# Hears of no end, so it is killed while others do. Its guardian is the last of it to go.
+HEARS_NOTHING = """
+open(os.environ["TMPDIR"] + "/guardian", "w").write(str(os.getppid()))
+me = register("INVOKE")
+while True:
+    next_event(me)
+"""
+WAITS_FOR_THE_OTHER = """
+guardian = int(open(folder + "/guardian").read())
+try:
+    while True:
+        os.kill(guardian, 0)
+        time.sleep(0.01)
+except ProcessLookupError:
+    print("it is gone")
+"""
+
+
+def test_temporary_files_are_there_when_an_extension_is_killed_before_another(
+    serve, extensions, monkeypatch
+):
+    # Lambda gives them 2 seconds.
+    monkeypatch.setattr(environment, "SHUTDOWN_SECONDS", PATIENCE)
+    head, told, tail = FINDS_ITS_FILE.partition("next_event(me)\n")
+    finds = head + told + WAITS_FOR_THE_OTHER + tail
+    function = serve(
+        "def handler(event, context): os._exit(1)",
+        extensions_folder=extensions(finds=finds, hears_nothing=HEARS_NOTHING),
+    )
+    assert httpx.get(function.url).json()["errorType"] == "Runtime.ExitError"
+    function.wait_for_log("it is gone\nfound /")
 
 
 def test_an_extension_that_hangs_ends_the_invocation_in_time(serve, extensions):

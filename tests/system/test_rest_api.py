@@ -380,11 +380,11 @@ def test_curl_finds_the_api_by_its_name(serve_api):
     ("options", "status", "message"),
     [
         (["--rest-api", "RESPONSE_STREAM"], 2, "invalid choice: 'RESPONSE_STREAM'"),
-        (["--rest-api-port", "soon"], 2, "invalid int value: 'soon'"),
+        (["--rest-api-port", "soon"], 2, "to 65535, not 'soon'"),
         (
             ["--rest-api", "STREAM", "--rest-api-port", "99999"],
-            1,
-            "cannot listen on localhost:99999",
+            2,
+            "--rest-api-port: it is a number from 0 (any free one) to 65535, not '99999'",
         ),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import AppError, EventError
 from ..event_sources.detect import source_of
+from ..messages import Headers
 from .closed_paths import ClosedPaths
 from .wrapped_apps import roots_of
 
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from ..messages import Request
 
 NOT_FOUND = (404, b"Not Found")
+
+# In `X-Vhm-Root` a proxy says below which path an app is. Pyramid's traversal puts that in front
+# of the path, also in an ASGI app that it is mounted in, so a client could choose a closed one.
+# No front door of Lambda sets it or takes it away. Adapters take `_` for `-`.
+_ROOT_FIELDS = frozenset(f"x{first}vhm{second}root" for first in "-_" for second in "-_")
 
 
 class Call:
@@ -97,6 +103,7 @@ class Router:
             return call
         call.request = request
         if not source.is_internal:
+            _drop_root_field(request)
             self._put_below(request)
             name = self._closed.source_at(request)
             if name is not None:
@@ -114,6 +121,13 @@ class Router:
             path = request.path[len(request.root_path) :]
             if path == base or path.startswith(base + "/"):
                 request.root_path += base
+
+
+def _drop_root_field(request: Request) -> None:
+    if any(name in request.headers for name in _ROOT_FIELDS):
+        request.headers = Headers(
+            field for field in request.headers if field[0].lower() not in _ROOT_FIELDS
+        )
 
 
 def log(what: str, exc: BaseException) -> None:

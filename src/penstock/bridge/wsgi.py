@@ -28,10 +28,8 @@ if TYPE_CHECKING:
     App: TypeAlias = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-# The first two have keys of their own. The last is for a proxy to say below which path an app
-# is: Pyramid's traversal puts it in front of the path, so a client could choose a closed one.
-# No front door of Lambda sets it or takes it away. (No ASGI framework reads it.)
-_LEFT_OUT = frozenset(("content-type", "content-length", "x-vhm-root"))
+# They have keys of their own.
+_LEFT_OUT = frozenset(("content-type", "content-length"))
 
 
 def environ_of(request: Request, marks: dict[str, Any]) -> dict[str, Any]:

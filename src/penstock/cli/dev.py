@@ -70,7 +70,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "with; with --runtime-command the function's "
         "folder (default: this one)",
     )
-    add("--port", type=int, default=9000, help="port to serve on (default 9000; 0: any free)")
+    add("--port", type=port, default=9000, help="port to serve on (default 9000; 0: any free)")
     add(
         "--host",
         default="localhost",
@@ -140,7 +140,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     add(
         "--rest-api-port",
-        type=int,
+        type=port,
         metavar="PORT",
         help="the REST API's own port, for clients that do not know names under localhost "
         "(default 0: any free)",
@@ -203,6 +203,15 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
     lambda_options.add_options(parser.add_argument_group("the Lambda API"))
     parser.set_defaults(run=run, parser=parser)
+
+
+def port(text: str) -> int:
+    """A port to listen on, as argparse reads it."""
+    if not (text.isdecimal() and int(text) <= 65535):
+        raise argparse.ArgumentTypeError(
+            f"it is a number from 0 (any free one) to 65535, not {text!r}"
+        )
+    return int(text)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -275,12 +275,14 @@ class Emulator:
                 max_header_size=limits.CALLER_HEADERS,
                 name=name,
             )
-        except (OSError, OverflowError) as exc:
-            reason = getattr(exc, "strerror", None) or exc
+        except OverflowError as exc:
+            raise EmulatorError(
+                f"a port is a number from 0 (any free one) to 65535, not {port}"
+            ) from exc
+        except OSError as exc:
+            reason = exc.strerror or exc
             advice = (
-                "; try another port (0 takes any free one)"
-                if getattr(exc, "errno", None) == errno.EADDRINUSE
-                else ""
+                "; try another port (0 takes any free one)" if exc.errno == errno.EADDRINUSE else ""
             )
             raise EmulatorError(f"cannot listen on {self.host}:{port}: {reason}{advice}") from exc
 

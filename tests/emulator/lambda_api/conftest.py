@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +127,23 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Lambda]]:
 def aws(start: Callable[..., Lambda]) -> Lambda:
     """A Lambda in memory, without functions."""
     return start()
+
+
+@pytest.fixture
+def nothing_goes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., AbstractContextManager[None]]:
+    """Inside, the disk refuses to delete what is there, or only folders ("rmdir")."""
+
+    def refuse(path: Any, *, dir_fd: int | None = None) -> None:
+        os.stat(path, dir_fd=dir_fd, follow_symlinks=False)
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), path)
+
+    @contextmanager
+    def nothing_goes(*calls: str) -> Iterator[None]:
+        with monkeypatch.context() as patch:
+            for call in calls or ("unlink", "rmdir"):
+                patch.setattr(os, call, refuse)
+            yield
+
+    return nothing_goes

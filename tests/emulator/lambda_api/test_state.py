@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import tempfile
 import threading
 from pathlib import Path
@@ -204,6 +206,18 @@ def test_the_code_of_a_deleted_function_goes(start, tmp_path):
     aws.client.delete_function(FunctionName="app")
     for name in ("functions", "code", "roots"):
         assert list((tmp_path / "state" / name).iterdir()) == []
+
+
+def test_code_that_cannot_be_deleted_holds_nothing_up(start, nothing_goes, tmp_path):
+    aws = start(state=tmp_path / "state")
+    aws.create()
+    with nothing_goes():
+        aws.client.delete_function(FunctionName="app")
+        aws.create()
+        aws.client.delete_function(FunctionName="app")
+    assert aws.log.count(".zip: " + os.strerror(errno.EBUSY)) == 1
+    aws.create()
+    assert aws.invoke() == {"version": "$LATEST"}
 
 
 def test_what_cannot_be_kept_is_not_run_either(start, tmp_path, monkeypatch):

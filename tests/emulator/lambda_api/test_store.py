@@ -321,6 +321,41 @@ def test_what_nothing_has_any_more_is_swept_but_for_what_is_in_use(opened):
     assert zips == [True, False]
 
 
+def test_what_cannot_be_deleted_is_told_once(opened, nothing_goes):
+    store = opened.store
+    sha = record(store).latest["CodeSha256"]
+    root = store.root(sha)
+    with nothing_goes():
+        store.sweep(())
+        store.sweep(())
+    about_zip, about_root = opened.log
+    reason = f"{os.strerror(errno.EBUSY)}; it stays unused"
+    assert about_zip == f"cannot delete {store.zip_path(sha)}: {reason}"
+    assert about_root.startswith(f"cannot delete {root.parent}/.half-")
+    assert about_root.endswith(reason)
+
+
+def test_what_is_left_of_deleted_code_is_not_taken_for_the_same_code(opened, nothing_goes):
+    sha = record(opened.store).latest["CodeSha256"]
+    opened.store.root(sha)
+    with nothing_goes("rmdir"):
+        opened.store.sweep(())
+    assert record(opened.store).latest["CodeSha256"] == sha
+    assert (opened.store.root(sha) / "var/task/app.py").exists()
+
+
+def test_leftovers_that_cannot_be_deleted_do_not_keep_it_from_starting(opened, nothing_goes):
+    saved, gone = record(opened.store), record(opened.store, "gone")
+    opened.store.save(saved)
+    opened.store.save(gone)
+    with nothing_goes():
+        opened.store.remove(gone)
+        again = opened.again()
+    assert (again.functions, again.damaged) == ({"app": saved}, {})
+    opened.again()
+    assert [path.name for path in (opened.folder / "functions").iterdir()] == ["app"]
+
+
 def test_in_memory_it_has_files_only_when_it_needs_them_and_leaves_none(tmp_path, monkeypatch):
     monkeypatch.setattr(store_module.tempfile, "tempdir", str(tmp_path))
     left = tmp_path / "penstock-lambda-left"

@@ -7,8 +7,8 @@ environment is killed, frozen and forked children included, and on Linux also ch
 have started a session of their own.
 
 The process id goes out on the descriptor REPORT; the exit status is the environment's own.
-A `T` on CONTROL asks the group to terminate. When the pipe closes, FOLDER, if it is not
-empty text, is deleted as well. Nothing is imported that would slow the start.
+A `T` on CONTROL asks the group to terminate, a `K` kills it. When the pipe closes, FOLDER, if
+it is not empty text, is deleted as well. Nothing is imported that would slow the start.
 """
 
 from __future__ import annotations
@@ -80,8 +80,11 @@ def _quietly(call: Callable[[str], None], path: str) -> None:
 
 
 def _obey(control: int, process: int) -> None:
-    while os.read(control, 1) == b"T":
-        _signal_group(process, signal.SIGTERM)
+    while command := os.read(control, 1):
+        if command == b"T":
+            _signal_group(process, signal.SIGTERM)
+        else:
+            _kill_all(process)
     _let_go.append(True)
     _kill_all(process)
 

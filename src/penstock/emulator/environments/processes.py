@@ -62,7 +62,7 @@ class Processes:
         """Start the extensions, and the runtime by `command` when all of them have registered.
 
         `on_exit` is called also if the runtime is then not started. The folder `temporary` is
-        theirs, and goes when the emulator is killed.
+        theirs, and goes when all of them are killed, or the emulator.
 
         Raises:
             OSError, RuntimeError: one of them cannot be started.
@@ -167,7 +167,7 @@ class Processes:
         """Kill the runtime's process only. Returns at once."""
         with self._lock:
             if self._runtime is not None:
-                self._runtime.kill()
+                self._runtime.kill_alone()
 
     def end_extensions(self, reason: str, seconds: float) -> None:
         """Tell extensions of the end, for the reason that AWS names so, and see to it."""
@@ -176,7 +176,7 @@ class Processes:
             for name, process in self._others.items():
                 extension = self._extensions.named(name)
                 if extension is None or "SHUTDOWN" not in extension.events:
-                    process.kill()
+                    process.kill_alone()
             self._extensions.wait_until(
                 lambda: len(self._ended_others) == len(self._others), seconds
             )

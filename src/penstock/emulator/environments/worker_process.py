@@ -34,7 +34,7 @@ MARK = "PENSTOCK_ENVIRONMENT"
 class WorkerProcess:
     """Runs `command` in `folder` with exactly `environment`.
 
-    The folder `temporary`, if there is one, is deleted when the emulator lets go of it or is
+    The folder `temporary`, if there is one, is deleted by `kill`, and when the emulator is
     killed.
     `on_output` gets what the process prints (both streams, in order) as bytes;
     `on_exit` gets the exit status when it has ended, negative for a signal. Both are
@@ -103,12 +103,19 @@ class WorkerProcess:
                 os.close(self._control)
                 self._control = -1
 
+    def kill_alone(self) -> None:
+        """Kill the process group as `kill` does, but leave the folder: others still have it."""
+        self._tell(b"K")
+
     def terminate(self) -> None:
         """Ask the process group to end (SIGTERM). Harmless if it has."""
+        self._tell(b"T")
+        self.thaw()
+
+    def _tell(self, command: bytes) -> None:
         with self._lock, contextlib.suppress(OSError):
             if self._control >= 0:
-                os.write(self._control, b"T")
-        self.thaw()
+                os.write(self._control, command)
 
     def freeze(self) -> None:
         """Stop the whole process group where it is. Harmless if it has ended."""

@@ -18,7 +18,7 @@ from ..invoke.event_invokes import EventInvokeConfig
 from ..invoke.invoke_requests import find_operation
 from ..registry import Registry
 from . import functions_api, layers_api, policies_api, settings_api, urls_api, versions_api
-from .control_plane import ControlPlane
+from .control_plane import ControlPlane, Operation
 from .errors import ApiError, conflict, not_emulated, not_readable, not_valid, too_large
 from .names import read_name
 from .policies import commands_for_url, missing_for_url
@@ -41,10 +41,8 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 # A Function URL's function, qualifier and type of authorization.
 _UrlKey = tuple[str, str | None, str]
 
-_Operation = Callable[[ControlPlane, Json], "Json | None"]
-
 #: By name: what runs it, and the status of its success.
-OPERATIONS: Final[dict[str, tuple[_Operation, int]]] = {
+OPERATIONS: Final[dict[str, tuple[Operation, int]]] = {
     "CreateFunction": (functions_api.create_function, 201),
     "GetFunction": (functions_api.get_function, 200),
     "GetFunctionConfiguration": (functions_api.get_function_configuration, 200),
@@ -275,7 +273,7 @@ class LambdaApi:
         with self._plane.lock:
             if host := exchange.headers.get("host"):
                 self._plane.origin = f"http://{host}"
-            return status, run(self._plane, request)
+            return status, self._plane.run(run, request)
 
     def _body(self, exchange: Exchange, operation: str) -> Json:
         try:

@@ -36,6 +36,14 @@ class Failure:
     reason: str
 
 
+class NotUnpackedError(Exception):
+    """An operation needs code that is not unpacked; the arguments are those of `Store.root`."""
+
+
+#: What an operation of the API does to the control plane with its request, and its answer.
+Operation = Callable[["ControlPlane", Json], "Json | None"]
+
+
 class ControlPlane:
     """Records in `store`, and what `registry` has of them. Operations hold `lock`.
 
@@ -61,6 +69,7 @@ class ControlPlane:
         self._port = port
         #: Where the emulator is, for the client of the operation.
         self.origin = ""
+        self._unpacking = 0
         # What could not be made ready to run, and which update had no effect.
         self._failures: dict[tuple[str, str], Failure] = {}
         self._failed_updates: dict[str, Failure] = {}
@@ -86,6 +95,34 @@ class ControlPlane:
             self.registry.put_url(self.url_of(record, qualifier))
         for qualifier in record.policies:
             self.policy(record, qualifier)
+
+    def run(self, operation: Operation, request: Json) -> Json | None:
+        """Run an operation, which has the lock. To be called with it, held once.
+
+        Unpacking takes long. So an operation that needs code which is not unpacked ends there,
+        having changed nothing, and begins anew when that is done, without the lock: others may
+        have changed everything meanwhile.
+        """
+        has_unpacked = False
+        try:
+            while True:
+                try:
+                    return operation(self, request)
+                except NotUnpackedError as exc:
+                    has_unpacked = True
+                    self._unpack(*exc.args)
+        finally:
+            if has_unpacked:
+                self.sweep()
+
+    def _unpack(self, code_sha256: str, layers: list[str]) -> None:
+        self._unpacking += 1
+        self.lock.release()
+        try:
+            self.store.root(code_sha256, layers)
+        finally:
+            self.lock.acquire()
+            self._unpacking -= 1
 
     def read(self, parameters: Json) -> Written:
         """The function that `FunctionName`, and `Qualifier`, of a request name."""
@@ -211,7 +248,12 @@ class ControlPlane:
         return self._failed_updates.get(name)
 
     def sweep(self) -> None:
-        """Delete code that nothing has, and nothing runs on, any more."""
+        """Delete code that nothing has, and nothing runs on, any more.
+
+        While some is being unpacked it is not known what it is for: that operation sweeps.
+        """
+        if self._unpacking:
+            return
         in_use = {folder.parent.parent for folder in self.registry.folders}
         self.store.sweep(in_use)
 
@@ -254,15 +296,19 @@ class ControlPlane:
             path = self.store.zip_path(b64encode(sha256).decode())
         return path.read_bytes()
 
-    def root_of(self, configuration: Json) -> Path:
+    def root_of(self, configuration: Json, *, unpacks: bool = False) -> Path:
         """The folder with a version's code and its layers, unpacked.
 
         Raises:
+            NotUnpackedError: they are not yet; unless it `unpacks` them.
             ApiError: they are too large together, or damaged.
             EmulatorError: the folder cannot be made, or a layer is gone.
         """
         layers = [self._layer_code(each["Arn"]) for each in configuration.get("Layers", ())]
-        return self.store.root(configuration["CodeSha256"], layers)
+        code = configuration["CodeSha256"]
+        if not unpacks and not self.store.has_root(code, layers):
+            raise NotUnpackedError(code, layers)
+        return self.store.root(code, layers)
 
     def hold(self, function: Function) -> None:
         """Have a record of a function that is served from its source."""
@@ -276,7 +322,8 @@ class ControlPlane:
         self.store.hold(record)
 
     def _function(self, record: FunctionRecord, version: str) -> Function:
-        return self._runtimes.function(record, version, self.root_of(record.versions[version]))
+        root = self.root_of(record.versions[version], unpacks=True)
+        return self._runtimes.function(record, version, root)
 
     def _layer_code(self, arn: str) -> str:
         *_, name, number = arn.split(":")

@@ -18,11 +18,10 @@ import fcntl
 import hashlib
 import os
 import secrets
-import shutil
 import stat
 import tempfile
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -49,7 +48,7 @@ class Store:
     """Functions and layers by name, and the zip files of both.
 
     `folder` is made if it is not there; without one, everything is gone at `close`. What is
-    told `say` is for the log. Not for several threads at once.
+    told `say` is for the log. Not for several threads at once, but for `root`.
 
     Raises:
         EmulatorError: the folder cannot be used, or another emulator uses it.
@@ -67,6 +66,7 @@ class Store:
         self._folder = folder
         self._lock: int | None = None
         self._is_closed = False
+        self._cannot_be_deleted: set[Path] = set()
         if folder is not None:
             try:
                 # Variables of functions may be secret.
@@ -130,7 +130,7 @@ class Store:
                     folder.rename(gone)
             except OSError as exc:
                 raise EmulatorError(f"cannot delete {folder}: {exc}") from exc
-            shutil.rmtree(gone, ignore_errors=True)
+            self._delete(gone)
         self.functions.pop(record.name, None)
 
     def leave_out(self, record: FunctionRecord, why: Exception) -> None:
@@ -176,8 +176,14 @@ class Store:
             raise EmulatorError("no code is here yet")
         return self._folder / "code" / f"{_hex(code_sha256)}.zip"
 
+    def has_root(self, code_sha256: str, layers: Sequence[str] = ()) -> bool:
+        """Whether `root` need not unpack them."""
+        return (self._files / "roots" / _root_name(code_sha256, layers)).exists()
+
     def root(self, code_sha256: str, layers: Sequence[str] = ()) -> Path:
         """The folder with this code as `var/task`, and these layers, later over earlier, as `opt`.
+
+        From any thread, while `sweep` is not called.
 
         Raises:
             ApiError: they are too large together, or damaged.
@@ -195,15 +201,22 @@ class Store:
                     with self.zip_path(code).open("rb") as data:
                         room -= zip_files.unpack(data, half / inside, room=room)
                 zip_files.make_read_only(half / inside)
-            half.rename(path)
+            try:
+                half.rename(path)
+            except OSError:
+                if not path.exists():  # else another thread was quicker
+                    raise
         except OSError as exc:
             raise EmulatorError(f"cannot unpack to {path}: {exc}") from exc
         finally:
-            zip_files.remove_tree(half)
+            self._delete(half)
         return path
 
     def sweep(self, in_use: Collection[Path]) -> None:
-        """Delete zip files that nothing has any more, and roots that are not `in_use`."""
+        """Delete zip files that nothing has any more, and roots that are not `in_use`.
+
+        What cannot be deleted stays, which is told once.
+        """
         if self._folder is None:
             return
         records: list[Record] = [*self.functions.values(), *self.layers.values()]
@@ -216,17 +229,41 @@ class Store:
         if not self.damaged:
             for path in (self._folder / "code").glob("*.zip"):
                 if path.stem not in codes:
-                    path.unlink(missing_ok=True)
-        for path in (self._folder / "roots").iterdir():
-            if path not in in_use:
+                    with self._telling(path):
+                        path.unlink(missing_ok=True)
+        for path in (self._folder / "roots").glob("*"):
+            if path in in_use or path.name.startswith(_HALF_DONE):
+                continue
+            # Under its own name it is whole or gone: the same code may come again.
+            gone = path.with_name(_half_done())
+            with self._telling(path):
+                path.rename(gone)
+                self._delete(gone)
+
+    def _delete(self, path: Path) -> None:
+        """Delete a file or folder, if it is there; what cannot be deleted stays."""
+        with self._telling(path):
+            if path.is_dir() and not path.is_symlink():
                 zip_files.remove_tree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _telling(self, path: Path) -> Iterator[None]:
+        """Tell, once for each path, what cannot be deleted: it is in nobody's way."""
+        try:
+            yield
+        except OSError as exc:
+            if path not in self._cannot_be_deleted:
+                self._cannot_be_deleted.add(path)
+                self._say(f"cannot delete {path}: {exc.strerror or exc}; it stays unused")
 
     def close(self) -> None:
         """Keep nothing any more; a folder that was only for this run is deleted."""
         self._is_closed = True
         folder, self._folder = self._folder, None
         if folder is not None and not self._is_kept:
-            zip_files.remove_tree(folder)
+            self._delete(folder)
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -257,10 +294,9 @@ class Store:
         for name in ("functions", "layers", "code", "roots"):
             folder = self._folder / name
             folder.mkdir(exist_ok=True)
-            for path in folder.glob(f"{_HALF_DONE}*"):
-                _remove(path)
-            for path in folder.glob(f"*/{_HALF_DONE}*"):
-                _remove(path)
+            for pattern in (f"{_HALF_DONE}*", f"*/{_HALF_DONE}*"):
+                for path in folder.glob(pattern):
+                    self._delete(path)
 
     def _record_path(self, record: Record) -> Path:
         kind = "functions" if isinstance(record, FunctionRecord) else "layers"
@@ -269,8 +305,8 @@ class Store:
     def _load(self, kind: str, read: Callable[[bytes], _AnyRecord]) -> dict[str, _AnyRecord]:
         found: dict[str, _AnyRecord] = {}
         for folder in sorted((self._files / kind).iterdir()):
-            if not folder.is_dir():
-                continue  # somebody else's, as a file manager's .DS_Store
+            if not folder.is_dir() or folder.name.startswith(_HALF_DONE):
+                continue  # somebody else's, as a file manager's .DS_Store, or cannot be deleted
             path = folder / "record.json"
             try:
                 record = read(path.read_bytes())
@@ -364,7 +400,8 @@ def _sweep_temporary() -> None:
             lock = _locked(folder)
         except (OSError, EmulatorError):
             continue
-        zip_files.remove_tree(folder)
+        with contextlib.suppress(OSError):
+            zip_files.remove_tree(folder)
         os.close(lock)
 
 
@@ -388,10 +425,3 @@ def _half_done() -> str:
 
 def _hex(code_sha256: str) -> str:
     return b64decode(code_sha256).hex()
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        zip_files.remove_tree(path)
-    else:
-        path.unlink(missing_ok=True)

@@ -140,11 +140,17 @@ def make_read_only(folder: Path) -> None:
 
 
 def remove_tree(folder: Path) -> None:
-    """Delete a folder, also one that is read-only; harmless if it is gone."""
+    """Delete a folder, also one that is read-only; harmless if it is gone.
+
+    Raises:
+        OSError: not all of it can be deleted; what can be is.
+    """
     for root, _, _ in os.walk(folder):
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             os.chmod(root, 0o700)
     shutil.rmtree(folder, ignore_errors=True)
+    if os.path.lexists(folder):
+        shutil.rmtree(folder)  # says why
 
 
 def _check_entries(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
