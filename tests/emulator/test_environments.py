@@ -9,6 +9,7 @@ import pytest
 
 from penstock.emulator.concurrency import Concurrency
 from penstock.emulator.deadlines import Deadlines
+from penstock.emulator.environments.environment import Environment
 from penstock.emulator.environments.environments import Environments
 from penstock.emulator.functions import Function
 from penstock.emulator.invocations import Invocation
@@ -77,3 +78,20 @@ def test_all_that_wait_are_told_when_none_can_be_started_any_more(make, log):
     environments.recycle()
     assert all(each.finished.wait(PATIENCE) for each in waiting)
     assert "".join(log).count("cannot start an environment of app: ") == 300
+
+
+def test_an_environment_that_is_stopped_before_it_is_started_ends(tmp_path):
+    deadlines = Deadlines()
+    environment = Environment(
+        Function("app", "app.handler", tmp_path, ("sleep", "600")),
+        Log(lambda text: None),
+        deadlines,
+        on_free=lambda _: True,
+        on_leaving=lambda _: None,
+        on_end=lambda *_: None,
+    )
+    environment.stop()
+    environment.start()
+    assert environment.wait(PATIENCE)
+    assert environment.pid is None
+    deadlines.stop()

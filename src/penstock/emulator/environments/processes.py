@@ -101,8 +101,9 @@ class Processes:
             )
         if programs:
             threading.Thread(target=start_later, name="start", daemon=True).start()
-        else:
-            start_runtime()
+        elif not start_runtime():
+            ended = threading.Thread(target=on_exit, args=(-signal.SIGKILL,), daemon=True)
+            ended.start()
 
     def _start_extension(
         self,
