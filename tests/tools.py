@@ -158,6 +158,15 @@ def lambda_client(url: str) -> Any:
     )
 
 
+def line_of(function: Any, answer: Any) -> str:
+    """The log's word on a call through a Function URL of a `LocalFunction`."""
+    start = f"penstock: {answer.headers['x-amzn-requestid']} (Function URL): "
+    wait_for(lambda: start in function.log, lambda: f"{start} in {function.log}")
+    lines = [line for line in function.log.splitlines() if line.startswith(start)]
+    assert len(lines) == 1, lines
+    return lines[0].removeprefix(start)
+
+
 class RawClient:
     """A plain socket to an HTTP server, for what no HTTP client would send or show."""
 

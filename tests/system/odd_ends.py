@@ -170,6 +170,18 @@ CASES = [
         stream=Streamed(PRELUDE),
     ),
     Case(
+        "a prelude that is announced and does not come",
+        """
+        @streamify_response
+        def handler(event, response_stream, context):
+            response_stream.content_type = "application/vnd.awslambda.http-integration-response"
+        """,
+        url_stream=Url(200, "", BINARY),
+        url_buffered=Url(200, ""),
+        invoke=Invoked(""),
+        stream=Streamed(""),
+    ),
+    Case(
         "an empty generator",
         """
         @streamify_response

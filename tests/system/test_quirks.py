@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from penstock.emulator.quirks import STRICT, Quirks
-from tests.tools import RawClient, lambda_client, wait_for
+from tests.tools import RawClient, lambda_client, line_of, wait_for
 
 AWS = Quirks()
 
@@ -46,15 +46,6 @@ EMPTY = """
             yield "full"
 """
 END_MARK = "only an end mark in the body itself tells a client for certain that it is whole"
-
-
-def line_of(function, answer: httpx.Response) -> str:
-    """The log's word on a call through the Function URL."""
-    start = f"penstock: {answer.headers['x-amzn-requestid']} (Function URL): "
-    wait_for(lambda: start in function.log, f"{start} in {function.log}")
-    return next(
-        line.removeprefix(start) for line in function.log.splitlines() if line.startswith(start)
-    )
 
 
 def said_nothing(function) -> bool:

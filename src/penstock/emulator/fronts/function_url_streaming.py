@@ -38,6 +38,8 @@ class StreamingReceiver:
         self._result: bytearray | None = None
         self._has_body = True
         self._is_empty = True
+        self._nothing = "the body is empty"
+        self._mend = "send at least one byte"
 
     def begin(self, head: ResponseHead) -> None:
         """Send the head now, unless a prelude or a JSON result is still to tell it."""
@@ -72,6 +74,8 @@ class StreamingReceiver:
 
     def finish(self, outcome: Outcome) -> None:
         """End the answer in the way that the response has ended."""
+        if self._lacks_its_prelude(outcome):
+            self._begin_without_prelude()
         if self._result is not None and outcome.ending is Ending.WHOLE:
             self._answer_result(bytes(self._result))
         elif not self._exchange.answered:
@@ -86,6 +90,28 @@ class StreamingReceiver:
             self._end()
         else:
             self._cut(f"it {_FAILED.get(outcome.ending, 'failed')} ({outcome.detail})")
+
+    def _lacks_its_prelude(self, outcome: Outcome) -> bool:
+        """Whether a prelude was announced, and the response ended without a byte."""
+        if self._exchange.answered or self._prelude is None or self._prelude.pending:
+            return False
+        ends_cleanly = outcome.ending is Ending.FAILED and self._quirks.clean_end_after_failure
+        return outcome.ending is Ending.WHOLE or ends_cleanly
+
+    def _begin_without_prelude(self) -> None:
+        """The type of the response is all that AWS had of its head, and it passes on another.
+
+        By report: aws/aws-lambda-nodejs-runtime-interface-client#97, and the head itself in
+        middyjs/middy#1189. In Node.js `HttpResponseStream.from` and `end()` alone come to it.
+        """
+        self._nothing = (
+            "the response was to begin with a prelude and has not a byte, so AWS answers 200 "
+            "without the status and headers that it was to have"
+        )
+        self._mend = "send at least one byte, in Node.js with write() before end()"
+        self._begin(UrlResponse(200, [("content-type", "application/octet-stream")]))
+        if not self._has_body:
+            self._call.say(f"{self._nothing}; {self._mend}")
 
     def _answer_result(self, payload: bytes) -> None:
         self._result = None
@@ -156,16 +182,16 @@ class StreamingReceiver:
             return
         if self._is_empty:
             self._call.say(
-                "the body is empty, and on AWS the end of such an answer does not come at times "
-                "(empty-body-hang); send at least one byte"
+                f"{self._nothing}, and on AWS the end of such an answer does not come at times "
+                f"(empty-body-hang); {self._mend}"
             )
         self._exchange.end()
 
     def _hang(self) -> None:
         """Let the client wait for its end of the answer, as long as it, or the server, is there."""
         self._call.say(
-            "the body is empty, and the connection is left open, as AWS does at times "
-            "(empty-body-hang); send at least one byte"
+            f"{self._nothing}, and the connection is left open, as AWS does at times "
+            f"(empty-body-hang); {self._mend}"
         )
         while self._exchange.is_connected():
             time.sleep(_HANGING_LOOK)

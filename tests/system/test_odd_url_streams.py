@@ -1,0 +1,120 @@
+"""What a Function URL makes of streams that are not as they should be, and the log's word on it.
+
+Some come from a runtime that answers as AWS's for Node.js does, where ours would not.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import httpx
+import pytest
+
+from penstock.emulator.quirks import STRICT, Quirks
+from tests.tools import PATIENCE, RawClient, line_of
+
+AWS = Quirks()
+HANGS = AWS.switched(on=["empty-body-hang"])
+INTEGRATION = "application/vnd.awslambda.http-integration-response"
+BINARY = "application/octet-stream"
+JSON = "application/json"
+ISE = (502, b"Internal Server Error")
+GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+# Answers each invocation with the same: a type, chunks, and perhaps the trailers of a failure.
+RUNTIME = """
+import os, socket
+
+TYPE, CHUNKS, ERROR = {answer!r}
+address = os.environ["AWS_LAMBDA_RUNTIME_API"]
+host, _, port = address.partition(":")
+base = "/2018-06-01/runtime/invocation"
+while True:
+    api = socket.create_connection((host, int(port)))
+    api.sendall(f"GET {{base}}/next HTTP/1.1\\r\\nHost: {{address}}\\r\\n\\r\\n".encode())
+    head = b""
+    while b"\\r\\n\\r\\n" not in head:
+        head += api.recv(65536)
+    request_id = head.partition(b"Lambda-Runtime-Aws-Request-Id: ")[2][:36].decode()
+    post = socket.create_connection((host, int(port)))
+    head = [
+        f"POST {{base}}/{{request_id}}/response HTTP/1.1",
+        f"Host: {{address}}",
+        f"Content-Type: {{TYPE}}",
+        "Lambda-Runtime-Function-Response-Mode: streaming",
+        "Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body",
+        "Transfer-Encoding: chunked",
+    ]
+    post.sendall("\\r\\n".join(head).encode() + b"\\r\\n\\r\\n")
+    for chunk in CHUNKS:
+        post.sendall(b"%x\\r\\n%s\\r\\n" % (len(chunk), chunk))
+    error = f"Lambda-Runtime-Function-Error-Type: {{ERROR}}\\r\\n" if ERROR else ""
+    post.sendall(f"0\\r\\n{{error}}\\r\\n".encode())
+    post.recv(65536)
+    post.close()
+"""
+
+
+@pytest.fixture
+def answering(serve, tmp_path):
+    """Serve a function whose runtime answers with a type, chunks and an error, if it has one."""
+
+    def answering(content_type: str, *chunks: bytes, error: str = "", **options):
+        runtime = tmp_path / "runtime.py"
+        runtime.write_text(RUNTIME.format(answer=(content_type, chunks, error)))
+        return serve("", command=(sys.executable, str(runtime)), **options)
+
+    return answering
+
+
+def ask(function) -> tuple[int, bytes]:
+    answer = httpx.get(function.url)
+    return answer.status_code, answer.content
+
+
+# A prelude that is announced, and not a byte of it
+
+
+def test_a_head_that_does_not_come_is_lost(answering):
+    function = answering(INTEGRATION)
+
+    answer = httpx.get(function.url)
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-type"] == BINARY
+    assert answer.headers["transfer-encoding"] == "chunked"
+    assert line_of(function, answer) == (
+        "the response was to begin with a prelude and has not a byte, so AWS answers 200 without "
+        "the status and headers that it was to have, and on AWS the end of such an answer does "
+        "not come at times (empty-body-hang); send at least one byte, in Node.js with write() "
+        "before end()"
+    )
+
+
+def test_a_head_that_does_not_come_hangs_on_request(answering):
+    function = answering(INTEGRATION, quirks=HANGS)
+
+    with RawClient(function.port) as client:
+        client.send(GET)
+        head = client.read_until(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+        function.wait_for_log("(empty-body-hang); send at least one byte, in Node.js with write()")
+        client.socket.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            client.socket.recv(1)
+
+
+def test_a_head_that_does_not_come_is_lost_for_head_too(answering):
+    function = answering(INTEGRATION)
+
+    answer = httpx.head(function.url, timeout=PATIENCE)
+
+    assert (answer.status_code, answer.headers["content-length"]) == (200, "0")
+    assert line_of(function, answer).startswith("the response was to begin with a prelude")
+
+
+def test_a_failure_instead_of_a_head_is_a_200_unless_it_is_to_be_seen(answering):
+    failing = {"content_type": INTEGRATION, "error": "TypeError"}
+
+    assert ask(answering(**failing)) == (200, b"")
+    assert ask(answering(**failing, quirks=STRICT)) == ISE
