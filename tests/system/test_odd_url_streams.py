@@ -118,3 +118,30 @@ def test_a_failure_instead_of_a_head_is_a_200_unless_it_is_to_be_seen(answering)
 
     assert ask(answering(**failing)) == (200, b"")
     assert ask(answering(**failing, quirks=STRICT)) == ISE
+
+
+# A prelude whose status is none
+
+
+@pytest.mark.parametrize("invoke_mode", ["RESPONSE_STREAM", "BUFFERED"])
+@pytest.mark.parametrize("status", ["700", '"abc"', "99", "200.5"])
+def test_a_prelude_without_a_status_that_can_be_is_a_502(status, invoke_mode, answering):
+    prelude = b'{"statusCode":%s}' % status.encode() + bytes(8)
+    function = answering(INTEGRATION, prelude, b"streamed-", b"bytes", invoke_mode=invoke_mode)
+
+    answer = httpx.get(function.url)
+
+    assert (answer.status_code, answer.content) == ISE
+    assert answer.headers["content-length"] == "21"
+    assert line_of(function, answer) == (
+        "AWS answers 502 to this, because its statusCode is no number from 100 to 599 (one that is "
+        f"made of digits may be text); the prelude has {status.replace(chr(34), chr(39))}"
+    )
+
+
+def test_a_prelude_without_a_status_that_can_be_has_no_body_with_the_quirk_off(answering):
+    quirks = AWS.switched(off=["stream-body-dropped"])
+    chunks = (b'{"statusCode":700}' + bytes(8), b"streamed")
+    function = answering(INTEGRATION, *chunks, invoke_mode="BUFFERED", quirks=quirks)
+
+    assert ask(function) == ISE

@@ -204,7 +204,12 @@ class FunctionUrls:
                 call.say(f"AWS answers 502 to this, because {exc}")
                 return internal_server_error()
             if decoder.metadata is not None:
-                return self._after_prelude(call, head_from_metadata(decoder.metadata), body)
+                response = head_from_metadata(decoder.metadata)
+                if response.body:
+                    # No head at all: the body is that of AWS's 502.
+                    call.say_no_status(decoder.metadata.get("statusCode"))
+                    return response
+                return self._after_prelude(call, response, body)
         if not receiver.content:
             return UrlResponse(200, [("content-type", "application/json")])
         if head.says_streaming or not (head.is_json or _is_result(head, receiver.content)):
@@ -215,7 +220,7 @@ class FunctionUrls:
     def _after_prelude(self, call: UrlCall, response: UrlResponse, body: bytes) -> UrlResponse:
         """AWS applies the head and drops the body."""
         if not self._quirks.stream_body_dropped:
-            response.body = response.body or body
+            response.body = body
         elif body:
             call.say(
                 f"the URL is BUFFERED, and the answer is a stream: AWS takes its head and drops "

@@ -21,6 +21,10 @@ from .cors import allows_origin, is_preflight, preflight_headers, with_cors
 _REMAPPED = {"connection", "content-length", "date", "server", "www-authenticate"}
 _DROPPED = {"transfer-encoding", "keep-alive", "upgrade", "x-amzn-requestid"}
 
+_NO_STATUS = "its statusCode is no number from 100 to 599 (one that is made of digits may be text)"
+# How much of a value a line shows.
+_SHOWN = 40
+
 
 class UrlCall:
     """A request to `url`; `exchange` carries it.
@@ -72,11 +76,13 @@ class UrlCall:
     def answer_result(self, response: UrlResponse) -> None:
         """Send what was made of a handler's whole result; say why, if AWS does not take it."""
         if response.status == 502 and response.body == INTERNAL_SERVER_ERROR:
-            self.say(
-                "AWS answers 502 to this, because its statusCode is no number from 100 to 599 "
-                "(one that is made of digits may be text)"
-            )
+            self.say(f"AWS answers 502 to this, because {_NO_STATUS}")
         self.answer(response)
+
+    def say_no_status(self, found: object) -> None:
+        """Explain that the `statusCode` of a prelude is none."""
+        shown = repr(found)[:_SHOWN]
+        self.say(f"AWS answers 502 to this, because {_NO_STATUS}; the prelude has {shown}")
 
     def refuse(self, status: int, error_type: str, body: dict[str, str]) -> None:
         """Answer with an error of AWS's own, before the function is called."""

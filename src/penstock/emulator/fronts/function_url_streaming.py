@@ -69,7 +69,13 @@ class StreamingReceiver:
                 return
             if self._prelude.metadata is None:
                 return
-            self._begin(head_from_metadata(self._prelude.metadata))
+            head = head_from_metadata(self._prelude.metadata)
+            if head.body:
+                # No head at all: the body is that of AWS's 502.
+                self._call.say_no_status(self._prelude.metadata.get("statusCode"))
+                self._answer_whole(head)
+                return
+            self._begin(head)
         self._send(data)
 
     def finish(self, outcome: Outcome) -> None:
@@ -159,8 +165,6 @@ class StreamingReceiver:
         except ValueError as exc:
             self._fail(str(exc))
             return
-        if response.body:
-            self._send(response.body)
         if not self._has_body:
             # As captured for HEAD: the answer is sent before the function has finished.
             self._exchange.end()
