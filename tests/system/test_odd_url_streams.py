@@ -117,7 +117,16 @@ def test_a_failure_instead_of_a_head_is_a_200_unless_it_is_to_be_seen(answering)
     failing = {"content_type": INTEGRATION, "error": "TypeError"}
 
     assert ask(answering(**failing)) == (200, b"")
-    assert ask(answering(**failing, quirks=STRICT)) == ISE
+
+    strict = answering(**failing, quirks=STRICT)
+    answer = httpx.get(strict.url)
+
+    assert (answer.status_code, answer.content) == ISE
+    assert line_of(strict, answer) == (
+        "the response failed before a byte of its prelude (TypeError), and AWS answers 200 "
+        "without a body; here it is 502, for clean-end-after-failure is off; catch it and send a "
+        "Prelude with status_code=500"
+    )
 
 
 # A prelude whose status is none

@@ -88,21 +88,32 @@ class StreamingReceiver:
             self._answer_failure(outcome)
         elif outcome.ending in (Ending.CUT, Ending.TIMEOUT):
             # What AWS does here was never captured, so the truth is told: it is not whole.
-            self._cut(f"it {_CUT[outcome.ending]} ({outcome.detail})")
+            self._cut(
+                "the connection is cut in the middle of the body: it "
+                f"{_CUT[outcome.ending]} ({outcome.detail})"
+            )
         elif outcome.ending is Ending.WHOLE:
             self._end()
         elif self._quirks.clean_end_after_failure:
             self._say_clean_end(outcome)
             self._end()
         else:
-            self._cut(f"it {_FAILED.get(outcome.ending, 'failed')} ({outcome.detail})")
+            self._cut(
+                f"{_clean_end(outcome)}; here the connection is cut, for clean-end-after-failure "
+                "is off"
+            )
 
     def _lacks_its_prelude(self, outcome: Outcome) -> bool:
         """Whether a prelude was announced, and the response ended without a byte."""
-        if self._exchange.answered or self._prelude is None or self._prelude.pending:
+        if self._exchange.answered or self._prelude is None or self._pending:
             return False
         ends_cleanly = outcome.ending is Ending.FAILED and self._quirks.clean_end_after_failure
         return outcome.ending is Ending.WHOLE or ends_cleanly
+
+    @property
+    def _pending(self) -> bytes:
+        """What there is of a prelude that is not whole."""
+        return self._prelude.pending if self._prelude is not None else b""
 
     def _begin_without_prelude(self) -> None:
         """The type of the response is all that AWS had of its head, and it passes on another.
@@ -135,26 +146,35 @@ class StreamingReceiver:
         self._call.answer_result(response)
 
     def _answer_failure(self, outcome: Outcome) -> None:
-        if outcome.ending in (Ending.WHOLE, Ending.FAILED) or not outcome.payload:
+        if outcome.ending is Ending.FAILED and self._prelude is not None and not self._pending:
+            self._call.say(
+                f"the response failed before a byte of its prelude ({outcome.detail}), and AWS "
+                "answers 200 without a body; here it is 502, for clean-end-after-failure is off; "
+                "catch it and send a Prelude with status_code=500"
+            )
+            self._answer_whole(internal_server_error())
+        elif outcome.ending in (Ending.WHOLE, Ending.FAILED) or not outcome.payload:
             # A failure that nobody has words for, or one within the prelude.
             self._fail(f"the response ended within its prelude ({outcome.detail or 'no error'})")
-        elif self._quirks.error_is_200:
-            what = (
-                "the response was cut off before its head was whole"
-                if outcome.ending is Ending.CUT
-                else "the function failed before its first byte"
-            )
-            catch = "catch it and send a Prelude with status_code=500, or "
-            self._call.say(
-                f"{what} ({outcome.detail}), and AWS answers 200 with the error as the body; "
-                f"{catch if may_be_caught(outcome) else ''}make the URL BUFFERED, which answers 502"
-            )
-            # As captured for /error: a 200 whose body is the error.
-            self._answer_whole(
-                UrlResponse(200, [("content-type", "application/json")], outcome.payload)
-            )
         else:
-            self._fail(f"the function failed before its first byte ({outcome.detail})")
+            self._say_error_is_200(outcome)
+            # As captured for /error: a 200 whose body is the error.
+            headers = [("content-type", "application/json")]
+            error = UrlResponse(200, headers, outcome.payload)
+            self._answer_whole(error if self._quirks.error_is_200 else internal_server_error())
+
+    def _say_error_is_200(self, outcome: Outcome) -> None:
+        what = (
+            "the response was cut off before its head was whole"
+            if outcome.ending is Ending.CUT
+            else "the function failed before its first byte"
+        )
+        here = "" if self._quirks.error_is_200 else "here it is 502, for error-is-200 is off; "
+        catch = "catch it and send a Prelude with status_code=500, or "
+        self._call.say(
+            f"{what} ({outcome.detail}), and AWS answers 200 with the error as the body; {here}"
+            f"{catch if may_be_caught(outcome) else ''}make the URL BUFFERED, which answers 502"
+        )
 
     def _begin(self, response: UrlResponse) -> None:
         method = self._exchange.method
@@ -201,17 +221,14 @@ class StreamingReceiver:
             time.sleep(_HANGING_LOOK)
         self._exchange.abort()
 
-    def _cut(self, reason: str) -> None:
+    def _cut(self, why: str) -> None:
         if self._has_body:
-            self._call.say(f"the connection is cut in the middle of the body: {reason}; {END_MARK}")
+            self._call.say(f"{why}; {END_MARK}")
             self._exchange.abort()
 
     def _say_clean_end(self, outcome: Outcome) -> None:
         if self._has_body:
-            self._call.say(
-                f"the response {_FAILED.get(outcome.ending, 'failed')} ({outcome.detail}), and AWS "
-                f"ends the body like a whole one; {END_MARK}"
-            )
+            self._call.say(f"{_clean_end(outcome)}; {END_MARK}")
 
     def _fail(self, reason: str) -> None:
         self._call.say(f"AWS answers 502 to this, because {reason}")
@@ -228,6 +245,11 @@ _FAILED = {
     Ending.FAILED: "failed after its first byte",
     Ending.TOO_LARGE: "passed the 200 MiB that Lambda streams",
 }
+
+
+def _clean_end(outcome: Outcome) -> str:
+    failed = _FAILED.get(outcome.ending, "failed")
+    return f"the response {failed} ({outcome.detail}), and AWS ends the body like a whole one"
 
 
 def _is_proxy_response(payload: bytes) -> bool:
