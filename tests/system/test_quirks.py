@@ -104,7 +104,8 @@ def test_a_buffered_url_answers_with_what_there_was(serve):
     assert (answer.status_code, answer.content) == (200, b"partial")
     assert line_of(function, answer) == (
         "the response failed after its first byte (ValueError: late), and AWS answers with what "
-        "there was of it, as if it were whole"
+        "there was of it, as if it were whole; answer with adapt(app, mode='buffer') or without a "
+        "stream, and a failure is a 502"
     )
 
 
@@ -114,6 +115,11 @@ def test_strict_answers_502_at_a_buffered_url(serve):
     answer = httpx.get(function.url)
 
     assert (answer.status_code, answer.content) == (502, b"Internal Server Error")
+    assert line_of(function, answer) == (
+        "the response failed after its first byte (ValueError: late), and AWS answers with what "
+        "there was of it, as if it were whole; here it is 502, for clean-end-after-failure is off; "
+        "answer with adapt(app, mode='buffer') or without a stream, and a failure is a 502"
+    )
 
 
 # no-error-code

@@ -190,12 +190,15 @@ class FunctionUrls:
         if outcome.ending not in (Ending.WHOLE, Ending.FAILED) or head is None:
             return internal_server_error()
         if outcome.ending is Ending.FAILED:
-            if not self._quirks.clean_end_after_failure:
-                return internal_server_error()
+            ends_cleanly = self._quirks.clean_end_after_failure
+            here = "" if ends_cleanly else "here it is 502, for clean-end-after-failure is off; "
             call.say(
                 f"the response failed after its first byte ({outcome.detail}), and AWS answers "
-                "with what there was of it, as if it were whole"
+                f"with what there was of it, as if it were whole; {here}answer with "
+                "adapt(app, mode='buffer') or without a stream, and a failure is a 502"
             )
+            if not ends_cleanly:
+                return internal_server_error()
         if head.content_type == INTEGRATION_CONTENT_TYPE:
             decoder = PreludeDecoder()
             try:
