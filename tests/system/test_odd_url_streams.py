@@ -154,3 +154,57 @@ def test_a_prelude_without_a_status_that_can_be_has_no_body_with_the_quirk_off(a
     function = answering(INTEGRATION, *chunks, invoke_mode="BUFFERED", quirks=quirks)
 
     assert ask(function) == ISE
+
+
+# A prelude without an end
+
+PRELUDE_MEND = (
+    "yield a Prelude first, or use HttpResponseStream.from_; in Node.js call write() before end(), "
+    "which alone sends no prelude"
+)
+
+
+def test_a_prelude_without_an_end_is_a_502(answering):
+    function = answering(INTEGRATION, b"Not ", b"Found")
+
+    answer = httpx.get(function.url)
+
+    assert (answer.status_code, answer.content) == ISE
+    assert line_of(function, answer) == (
+        "AWS answers 502 to this, because 9 bytes came and no eight NUL bytes among them, which "
+        f"end a prelude; {PRELUDE_MEND}"
+    )
+
+
+def test_a_prelude_without_an_end_passes_a_buffered_url_with_a_word(answering):
+    function = answering(INTEGRATION, b"Not Found", invoke_mode="BUFFERED")
+
+    answer = httpx.get(function.url)
+
+    assert (answer.status_code, answer.content) == (200, b"Not Found")
+    assert answer.headers["content-type"] == BINARY
+    assert line_of(function, answer) == (
+        "the response passes as it is, and what AWS does with it at a BUFFERED URL is not known "
+        "(behind RESPONSE_STREAM it is a 502): 9 bytes came and no eight NUL bytes among them, "
+        f"which end a prelude; {PRELUDE_MEND}"
+    )
+
+
+def test_a_prelude_that_does_not_come_is_told_at_a_buffered_url(answering):
+    function = answering(INTEGRATION, invoke_mode="BUFFERED")
+
+    answer = httpx.get(function.url)
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert line_of(function, answer).startswith("the response was to begin with a prelude and has")
+
+
+@pytest.mark.parametrize("invoke_mode", ["RESPONSE_STREAM", "BUFFERED"])
+def test_a_prelude_that_ends_nowhere_is_one_502_whatever_follows(invoke_mode, answering):
+    function = answering(INTEGRATION, *[b"x" * 8192] * 4, invoke_mode=invoke_mode)
+
+    answer = httpx.get(function.url)
+
+    assert (answer.status_code, answer.content) == ISE
+    assert line_of(function, answer).endswith(f"starts with a prelude; {PRELUDE_MEND}")
+    assert "could not be passed on" not in function.log

@@ -13,6 +13,19 @@ BODILESS: Final = (204, 304)
 #: What to do about cuts that nobody sees.
 END_MARK: Final = "only an end mark in the body itself tells a client for certain that it is whole"
 
+#: What to do about a response whose type announces a prelude that is none.
+PRELUDE_MEND: Final = (
+    "yield a Prelude first, or use HttpResponseStream.from_; in Node.js call write() before end(), "
+    "which alone sends no prelude"
+)
+
+
+def no_end_of_prelude(size: int) -> str:
+    """That a response of `size` bytes has no prelude, which it says it has; and what to do."""
+    return (
+        f"{size} bytes came and no eight NUL bytes among them, which end a prelude; {PRELUDE_MEND}"
+    )
+
 
 def may_be_caught(outcome: Outcome) -> bool:
     """Whether code in the handler could catch the failure.

@@ -35,6 +35,7 @@ from ..http.http_server import BodyTooLargeError, Exchange
 from ..invocations import Invocation
 from ..quirks import Quirks
 from ..relay import BufferedReceiver, Ending, Outcome, ResponseHead
+from .answering import PRELUDE_MEND, no_end_of_prelude
 from .function_url_call import UrlCall
 from .function_url_streaming import StreamingReceiver
 from .sigv4 import NOT_SIGNED, SignatureError, verify
@@ -204,7 +205,7 @@ class FunctionUrls:
             try:
                 body = decoder.receive(receiver.content)
             except RemoteProtocolError as exc:
-                call.say(f"AWS answers 502 to this, because {exc}")
+                call.say(f"AWS answers 502 to this, because {exc}; {PRELUDE_MEND}")
                 return internal_server_error()
             if decoder.metadata is not None:
                 response = head_from_metadata(decoder.metadata)
@@ -213,12 +214,26 @@ class FunctionUrls:
                     call.say_no_status(decoder.metadata.get("statusCode"))
                     return response
                 return self._after_prelude(call, response, body)
+            if outcome.ending is Ending.WHOLE:
+                self._say_no_prelude(call, len(receiver.content))
         if not receiver.content:
             return UrlResponse(200, [("content-type", "application/json")])
         if head.says_streaming or not (head.is_json or _is_result(head, receiver.content)):
             octets = [("content-type", "application/octet-stream")]
             return UrlResponse(200, octets, receiver.content)
         return None
+
+    def _say_no_prelude(self, call: UrlCall, size: int) -> None:
+        if size:
+            call.say(
+                f"the response passes as it is, and what AWS does with it at a BUFFERED URL is not "
+                f"known (behind RESPONSE_STREAM it is a 502): {no_end_of_prelude(size)}"
+            )
+        else:
+            call.say(
+                "the response was to begin with a prelude and has not a byte, so AWS answers 200 "
+                f"without the status and headers that it was to have; {PRELUDE_MEND}"
+            )
 
     def _after_prelude(self, call: UrlCall, response: UrlResponse, body: bytes) -> UrlResponse:
         """AWS applies the head and drops the body."""

@@ -19,7 +19,7 @@ from .. import limits
 from ..bandwidth import Bandwidth
 from ..quirks import Quirks
 from ..relay import Ending, Outcome, ResponseHead
-from .answering import BODILESS, END_MARK, may_be_caught
+from .answering import BODILESS, END_MARK, PRELUDE_MEND, may_be_caught, no_end_of_prelude
 from .function_url_call import UrlCall
 
 # How often it is looked whether a client that is left hanging is still there, in seconds.
@@ -54,6 +54,8 @@ class StreamingReceiver:
 
     def body(self, data: bytes) -> None:
         """Pass a part of the body on."""
+        if self._exchange.answered and not self._has_body:
+            return  # what comes after the end of the answer: the function runs on
         if self._result is not None:
             self._result += data
             if len(self._result) > limits.BUFFERED_PAYLOAD:
@@ -65,7 +67,7 @@ class StreamingReceiver:
             try:
                 data = self._prelude.receive(data)
             except RemoteProtocolError as exc:
-                self._fail(str(exc))
+                self._fail(f"{exc}; {PRELUDE_MEND}")
                 return
             if self._prelude.metadata is None:
                 return
@@ -153,9 +155,12 @@ class StreamingReceiver:
                 "catch it and send a Prelude with status_code=500"
             )
             self._answer_whole(internal_server_error())
-        elif outcome.ending in (Ending.WHOLE, Ending.FAILED) or not outcome.payload:
+        elif outcome.ending is Ending.WHOLE:
+            # By report: aws/aws-lambda-nodejs-runtime-interface-client#97.
+            self._fail(no_end_of_prelude(len(self._pending)))
+        elif outcome.ending is Ending.FAILED or not outcome.payload:
             # A failure that nobody has words for, or one within the prelude.
-            self._fail(f"the response ended within its prelude ({outcome.detail or 'no error'})")
+            self._fail(f"the response ended within its prelude ({outcome.detail})")
         else:
             self._say_error_is_200(outcome)
             # As captured for /error: a 200 whose body is the error.
