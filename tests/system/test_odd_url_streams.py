@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from penstock.emulator.quirks import STRICT, Quirks
-from tests.tools import PATIENCE, RawClient, line_of
+from tests.tools import PATIENCE, RawClient, lambda_client, line_of
 
 AWS = Quirks()
 HANGS = AWS.switched(on=["empty-body-hang"])
@@ -123,9 +123,9 @@ def test_a_failure_instead_of_a_head_is_a_200_unless_it_is_to_be_seen(answering)
 
     assert (answer.status_code, answer.content) == ISE
     assert line_of(strict, answer) == (
-        "the response failed before a byte of its prelude (TypeError), and AWS answers 200 "
-        "without a body; here it is 502, for clean-end-after-failure is off; catch it and send a "
-        "Prelude with status_code=500"
+        "the response failed before its first byte (TypeError), and AWS answers 200 with an empty "
+        "body; here it is 502, for clean-end-after-failure is off; catch it and send a Prelude "
+        "with status_code=500"
     )
 
 
@@ -208,3 +208,73 @@ def test_a_prelude_that_ends_nowhere_is_one_502_whatever_follows(invoke_mode, an
     assert (answer.status_code, answer.content) == ISE
     assert line_of(function, answer).endswith(f"starts with a prelude; {PRELUDE_MEND}")
     assert "could not be passed on" not in function.log
+
+
+# A failure in the trailers of a response without a byte, or without a body
+
+HANGS_AT_TIMES = ", and on AWS the end of such an answer does not come at times (empty-body-hang); "
+
+
+@pytest.mark.parametrize("content_type", [BINARY, INTEGRATION])
+def test_what_failed_before_its_first_byte_is_not_said_to_have_had_one(content_type, answering):
+    function = answering(content_type, error="TypeError")
+
+    answer = httpx.get(function.url)
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert line_of(function, answer) == (
+        "the response failed before its first byte (TypeError), and AWS answers 200 with an empty "
+        f"body{HANGS_AT_TIMES}catch it and send a Prelude with status_code=500"
+    )
+
+
+def test_what_failed_after_its_prelude_is_an_empty_body(answering):
+    function = answering(INTEGRATION, b'{"statusCode":202}' + bytes(8), error="TypeError")
+
+    answer = httpx.get(function.url)
+
+    assert (answer.status_code, answer.content) == (202, b"")
+    line = line_of(function, answer)
+    assert line.startswith(
+        "the response failed after its prelude (TypeError), and AWS sends its head with an empty "
+        f"body{HANGS_AT_TIMES}only an end mark "
+    )
+
+
+def test_strict_cuts_what_failed_before_its_first_byte(answering):
+    function = answering(BINARY, error="TypeError", quirks=STRICT)
+
+    with httpx.stream("GET", function.url) as answer, pytest.raises(httpx.RemoteProtocolError):
+        answer.read()
+
+    assert line_of(function, answer) == (
+        "the response failed before its first byte (TypeError), and AWS answers 200 with an empty "
+        "body; here the connection is cut, for clean-end-after-failure is off; catch it and send a "
+        "Prelude with status_code=500"
+    )
+
+
+@pytest.mark.parametrize("content_type", [BINARY, INTEGRATION])
+def test_a_buffered_url_is_empty_where_it_failed_before_its_first_byte(content_type, answering):
+    function = answering(content_type, error="TypeError", invoke_mode="BUFFERED")
+
+    answer = httpx.get(function.url)
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert line_of(function, answer).startswith(
+        "the response failed before its first byte (TypeError), and AWS answers 200 without a "
+        "body, as if it were whole; answer with adapt"
+    )
+
+
+def test_invoke_calls_a_success_what_failed_before_its_first_byte(answering):
+    function = answering(BINARY, error="TypeError")
+
+    answer = lambda_client(function.url).invoke(FunctionName="app")
+
+    assert "FunctionError" not in answer
+    assert answer["Payload"].read() == b""
+    function.wait_for_log(
+        "(Lambda API): the response failed before its first byte (TypeError), and AWS's Invoke "
+        "calls it a success, without FunctionError"
+    )

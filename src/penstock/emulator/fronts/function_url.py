@@ -193,9 +193,14 @@ class FunctionUrls:
         if outcome.ending is Ending.FAILED:
             ends_cleanly = self._quirks.clean_end_after_failure
             here = "" if ends_cleanly else "here it is 502, for clean-end-after-failure is off; "
+            when, what = (
+                ("after", "with what there was of it")
+                if receiver.content
+                else ("before", "200 without a body")
+            )
             call.say(
-                f"the response failed after its first byte ({outcome.detail}), and AWS answers "
-                f"with what there was of it, as if it were whole; {here}answer with "
+                f"the response failed {when} its first byte ({outcome.detail}), and AWS answers "
+                f"{what}, as if it were whole; {here}answer with "
                 "adapt(app, mode='buffer') or without a stream, and a failure is a 502"
             )
             if not ends_cleanly:

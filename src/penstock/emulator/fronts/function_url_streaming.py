@@ -19,7 +19,14 @@ from .. import limits
 from ..bandwidth import Bandwidth
 from ..quirks import Quirks
 from ..relay import Ending, Outcome, ResponseHead
-from .answering import BODILESS, END_MARK, PRELUDE_MEND, may_be_caught, no_end_of_prelude
+from .answering import (
+    BODILESS,
+    CATCH_MEND,
+    END_MARK,
+    PRELUDE_MEND,
+    may_be_caught,
+    no_end_of_prelude,
+)
 from .function_url_call import UrlCall
 
 # How often it is looked whether a client that is left hanging is still there, in seconds.
@@ -96,14 +103,8 @@ class StreamingReceiver:
             )
         elif outcome.ending is Ending.WHOLE:
             self._end()
-        elif self._quirks.clean_end_after_failure:
-            self._say_clean_end(outcome)
-            self._end()
         else:
-            self._cut(
-                f"{_clean_end(outcome)}; here the connection is cut, for clean-end-after-failure "
-                "is off"
-            )
+            self._end_failed(outcome)
 
     def _lacks_its_prelude(self, outcome: Outcome) -> bool:
         """Whether a prelude was announced, and the response ended without a byte."""
@@ -149,11 +150,8 @@ class StreamingReceiver:
 
     def _answer_failure(self, outcome: Outcome) -> None:
         if outcome.ending is Ending.FAILED and self._prelude is not None and not self._pending:
-            self._call.say(
-                f"the response failed before a byte of its prelude ({outcome.detail}), and AWS "
-                "answers 200 without a body; here it is 502, for clean-end-after-failure is off; "
-                "catch it and send a Prelude with status_code=500"
-            )
+            here = "here it is 502, for clean-end-after-failure is off"
+            self._call.say(f"{_failed_at_once(outcome)}; {here}; {CATCH_MEND}")
             self._answer_whole(internal_server_error())
         elif outcome.ending is Ending.WHOLE:
             # By report: aws/aws-lambda-nodejs-runtime-interface-client#97.
@@ -175,7 +173,7 @@ class StreamingReceiver:
             else "the function failed before its first byte"
         )
         here = "" if self._quirks.error_is_200 else "here it is 502, for error-is-200 is off; "
-        catch = "catch it and send a Prelude with status_code=500, or "
+        catch = f"{CATCH_MEND}, or "
         self._call.say(
             f"{what} ({outcome.detail}), and AWS answers 200 with the error as the body; {here}"
             f"{catch if may_be_caught(outcome) else ''}make the URL BUFFERED, which answers 502"
@@ -226,14 +224,36 @@ class StreamingReceiver:
             time.sleep(_HANGING_LOOK)
         self._exchange.abort()
 
-    def _cut(self, why: str) -> None:
+    def _cut(self, why: str, mend: str = END_MARK) -> None:
         if self._has_body:
-            self._call.say(f"{why}; {END_MARK}")
+            self._call.say(f"{why}; {mend}")
             self._exchange.abort()
 
-    def _say_clean_end(self, outcome: Outcome) -> None:
-        if self._has_body:
-            self._call.say(f"{_clean_end(outcome)}; {END_MARK}")
+    def _end_failed(self, outcome: Outcome) -> None:
+        """The runtime has told of a failure, or the response is too large."""
+        what, mend = self._failure(outcome)
+        if not self._quirks.clean_end_after_failure:
+            here = "here the connection is cut, for clean-end-after-failure is off"
+            self._cut(f"{what}; {here}", mend)
+            return
+        if self._is_empty:
+            self._nothing, self._mend = what, mend
+        elif self._has_body:
+            self._call.say(f"{what}; {mend}")
+        self._end()
+
+    def _failure(self, outcome: Outcome) -> tuple[str, str]:
+        """What AWS makes of it, and what to do."""
+        if outcome.ending is Ending.TOO_LARGE:
+            failed = f"passed the 200 MiB that Lambda streams ({outcome.detail})"
+        elif not self._is_empty:
+            failed = f"failed after its first byte ({outcome.detail})"
+        elif self._prelude is not None and self._prelude.metadata is not None:
+            what = f"the response failed after its prelude ({outcome.detail})"
+            return f"{what}, and AWS sends its head with an empty body", END_MARK
+        else:
+            return _failed_at_once(outcome), CATCH_MEND
+        return f"the response {failed}, and AWS ends the body like a whole one", END_MARK
 
     def _fail(self, reason: str) -> None:
         self._call.say(f"AWS answers 502 to this, because {reason}")
@@ -246,15 +266,13 @@ class StreamingReceiver:
 
 
 _CUT = {Ending.CUT: "came no further", Ending.TIMEOUT: "was out of time"}
-_FAILED = {
-    Ending.FAILED: "failed after its first byte",
-    Ending.TOO_LARGE: "passed the 200 MiB that Lambda streams",
-}
 
 
-def _clean_end(outcome: Outcome) -> str:
-    failed = _FAILED.get(outcome.ending, "failed")
-    return f"the response {failed} ({outcome.detail}), and AWS ends the body like a whole one"
+def _failed_at_once(outcome: Outcome) -> str:
+    return (
+        f"the response failed before its first byte ({outcome.detail}), and AWS answers 200 with "
+        "an empty body"
+    )
 
 
 def _is_proxy_response(payload: bytes) -> bool:

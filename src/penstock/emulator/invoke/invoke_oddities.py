@@ -42,9 +42,10 @@ class Oddities:
         """Whether `Invoke` calls a response that did not end well a success."""
         if outcome.ending is not Ending.FAILED or not self.quirks.failed_stream_succeeds:
             return False
+        when = "after" if invocation.produced_bytes else "before"
         self._say(
             invocation,
-            f"the response failed after its first byte ({outcome.detail}), and AWS's Invoke calls "
+            f"the response failed {when} its first byte ({outcome.detail}), and AWS's Invoke calls "
             f"it a success, without FunctionError; {_END_MARK}",
         )
         return True
