@@ -25,7 +25,7 @@ GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 RUNTIME = """
 import os, socket
 
-TYPE, CHUNKS, ERROR = {answer!r}
+TYPE, CHUNKS, ERROR, MODE = {answer!r}
 address = os.environ["AWS_LAMBDA_RUNTIME_API"]
 host, _, port = address.partition(":")
 base = "/2018-06-01/runtime/invocation"
@@ -41,7 +41,7 @@ while True:
         f"POST {{base}}/{{request_id}}/response HTTP/1.1",
         f"Host: {{address}}",
         f"Content-Type: {{TYPE}}",
-        "Lambda-Runtime-Function-Response-Mode: streaming",
+        f"Lambda-Runtime-Function-Response-Mode: {{MODE}}",
         "Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body",
         "Transfer-Encoding: chunked",
     ]
@@ -59,9 +59,11 @@ while True:
 def answering(serve, tmp_path):
     """Serve a function whose runtime answers with a type, chunks and an error, if it has one."""
 
-    def answering(content_type: str, *chunks: bytes, error: str = "", **options):
+    def answering(
+        content_type: str, *chunks: bytes, error: str = "", mode: str = "streaming", **options
+    ):
         runtime = tmp_path / "runtime.py"
-        runtime.write_text(RUNTIME.format(answer=(content_type, chunks, error)))
+        runtime.write_text(RUNTIME.format(answer=(content_type, chunks, error, mode)))
         return serve("", command=(sys.executable, str(runtime)), **options)
 
     return answering
@@ -277,4 +279,32 @@ def test_invoke_calls_a_success_what_failed_before_its_first_byte(answering):
     function.wait_for_log(
         "(Lambda API): the response failed before its first byte (TypeError), and AWS's Invoke "
         "calls it a success, without FunctionError"
+    )
+
+
+# What is no stream at all
+
+
+def test_a_runtime_with_another_mode_is_told_which_there_is(answering):
+    function = answering(BINARY, b"body", mode="Streaming")
+
+    answer = httpx.get(function.url)
+
+    assert (answer.status_code, answer.content) == ISE
+    assert line_of(function, answer) == (
+        "the runtime gave no answer to pass on (Runtime.InvalidResponseModeHeader), and a 502 "
+        "stands for what AWS answers, which is not known; the runtime's header "
+        "Lambda-Runtime-Function-Response-Mode must be streaming, or not there"
+    )
+
+
+def test_what_fails_within_its_prelude_is_told_so(answering):
+    function = answering(INTEGRATION, b'{"statusCode"', error="TypeError")
+
+    answer = httpx.get(function.url)
+
+    assert (answer.status_code, answer.content) == ISE
+    assert line_of(function, answer) == (
+        "AWS answers 502 to this, because the response failed within its prelude (TypeError); "
+        "catch it and send a Prelude with status_code=500"
     )

@@ -16,6 +16,9 @@ END_MARK: Final = "only an end mark in the body itself tells a client for certai
 #: What to do about a failure before the first byte of a stream, if it may be caught.
 CATCH_MEND: Final = "catch it and send a Prelude with status_code=500"
 
+#: What to do about a failure that no handler catches.
+OWN_LINES: Final = "the function's own lines in the log may tell more"
+
 #: What to do about a response whose type announces a prelude that is none.
 PRELUDE_MEND: Final = (
     "yield a Prelude first, or use HttpResponseStream.from_; in Node.js call write() before end(), "

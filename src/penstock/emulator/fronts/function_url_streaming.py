@@ -23,6 +23,7 @@ from .answering import (
     BODILESS,
     CATCH_MEND,
     END_MARK,
+    OWN_LINES,
     PRELUDE_MEND,
     may_be_caught,
     no_end_of_prelude,
@@ -156,9 +157,17 @@ class StreamingReceiver:
         elif outcome.ending is Ending.WHOLE:
             # By report: aws/aws-lambda-nodejs-runtime-interface-client#97.
             self._fail(no_end_of_prelude(len(self._pending)))
-        elif outcome.ending is Ending.FAILED or not outcome.payload:
-            # A failure that nobody has words for, or one within the prelude.
-            self._fail(f"the response ended within its prelude ({outcome.detail})")
+        elif outcome.ending is Ending.FAILED:
+            what = "within its prelude" if self._prelude is not None else "before it was whole"
+            self._fail(f"the response failed {what} ({outcome.detail}); {CATCH_MEND}")
+        elif not outcome.payload:
+            # There are no words that could be a body.
+            mend = _NO_ANSWER_MEND.get(outcome.error_type, OWN_LINES)
+            self._call.say(
+                f"the runtime gave no answer to pass on ({outcome.detail}), and a 502 stands "
+                f"for what AWS answers, which is not known; {mend}"
+            )
+            self._answer_whole(internal_server_error())
         else:
             self._say_error_is_200(outcome)
             # As captured for /error: a 200 whose body is the error.
@@ -265,6 +274,11 @@ class StreamingReceiver:
         self._call.answer(response)
 
 
+_NO_ANSWER_MEND = {
+    "Runtime.InvalidResponseModeHeader": (
+        "the runtime's header Lambda-Runtime-Function-Response-Mode must be streaming, or not there"
+    ),
+}
 _CUT = {Ending.CUT: "came no further", Ending.TIMEOUT: "was out of time"}
 
 
