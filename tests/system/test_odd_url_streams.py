@@ -285,6 +285,46 @@ def test_invoke_calls_a_success_what_failed_before_its_first_byte(answering):
 # What is no stream at all
 
 
+@pytest.mark.parametrize(
+    ("source", "does", "mend"),
+    [
+        ("import nosuch", "AWS answers 502", "the function's own lines in the log may tell more"),
+        (
+            "def handler(event, context): os._exit(3)",
+            "AWS answers 502",
+            "the function's own lines in the log may tell more",
+        ),
+        (
+            "def handler(event, context): time.sleep(30)",
+            "AWS is taken to answer 502",
+            "give the function a longer timeout, or less to do",
+        ),
+    ],
+)
+def test_a_buffered_url_tells_what_to_do_about_what_no_handler_catches(source, does, mend, serve):
+    timeout = 0.4 if "sleep" in source else 30
+    function = serve(source, invoke_mode="BUFFERED", timeout=timeout)
+
+    answer = httpx.get(function.url)
+
+    assert (answer.status_code, answer.content) == ISE
+    line = line_of(function, answer)
+    assert line.startswith(f"{does} to this, because the function failed (")
+    assert line.endswith(f"); {mend}")
+
+
+@pytest.mark.parametrize("invoke_mode", ["RESPONSE_STREAM", "BUFFERED"])
+def test_a_prelude_that_is_no_json_is_told_what_is_one(invoke_mode, answering):
+    function = answering(INTEGRATION, b"<p>" + bytes(8) + b"body", invoke_mode=invoke_mode)
+
+    answer = httpx.get(function.url)
+
+    assert (answer.status_code, answer.content) == ISE
+    line = line_of(function, answer)
+    assert "because the prelude is no JSON: " in line
+    assert line.endswith(f"; {PRELUDE_MEND}")
+
+
 def test_a_runtime_with_another_mode_is_told_which_there_is(answering):
     function = answering(BINARY, b"body", mode="Streaming")
 

@@ -50,3 +50,10 @@ def may_be_caught(outcome: Outcome) -> bool:
         return False
     # Python's name for it, or that of Node.js.
     return bool(report.get("stackTrace") or report.get("trace"))
+
+
+def mend_of_failure(outcome: Outcome, catch: str) -> str:
+    """What to do about a function that failed: `catch`, if code in the handler can do that."""
+    if outcome.ending is Ending.TIMEOUT:
+        return "give the function a longer timeout, or less to do"
+    return catch if may_be_caught(outcome) else OWN_LINES

@@ -35,7 +35,7 @@ from ..http.http_server import BodyTooLargeError, Exchange
 from ..invocations import Invocation
 from ..quirks import Quirks
 from ..relay import BufferedReceiver, Ending, Outcome, ResponseHead
-from .answering import PRELUDE_MEND, no_end_of_prelude
+from .answering import PRELUDE_MEND, mend_of_failure, no_end_of_prelude
 from .function_url_call import UrlCall
 from .function_url_streaming import StreamingReceiver
 from .sigv4 import NOT_SIGNED, SignatureError, verify
@@ -187,7 +187,11 @@ class FunctionUrls:
                 "make the URL RESPONSE_STREAM, which takes 200 MiB, and stream it"
             )
         elif outcome.ending is not Ending.WHOLE and outcome.ending is not Ending.FAILED:
-            call.say(f"AWS answers 502 to this, because the function failed ({outcome.detail})")
+            # A timeout and a cut were not captured here.
+            is_known = outcome.ending in (Ending.ERROR, Ending.EXITED)
+            does = "AWS answers 502" if is_known else "AWS is taken to answer 502"
+            mend = mend_of_failure(outcome, "catch it and answer with a statusCode that tells it")
+            call.say(f"{does} to this, because the function failed ({outcome.detail}); {mend}")
         if outcome.ending not in (Ending.WHOLE, Ending.FAILED) or head is None:
             return internal_server_error()
         if outcome.ending is Ending.FAILED:
