@@ -348,3 +348,56 @@ def test_what_fails_within_its_prelude_is_told_so(answering):
         "AWS answers 502 to this, because the response failed within its prelude (TypeError); "
         "catch it and send a Prelude with status_code=500"
     )
+
+
+# The type of a stream without a prelude
+
+
+@pytest.mark.parametrize("content_type", ["text/html", JSON])
+def test_a_buffered_url_drops_the_type_of_a_stream(content_type, answering):
+    function = answering(content_type, b"[1]", invoke_mode="BUFFERED")
+
+    answer = httpx.get(function.url)
+
+    assert (answer.content, answer.headers["content-type"]) == (b"[1]", BINARY)
+    assert line_of(function, answer) == (
+        "the URL is BUFFERED, and the answer is a stream without a Prelude: AWS drops its type "
+        f"({content_type}) and calls it application/octet-stream; make the URL RESPONSE_STREAM, "
+        "or answer with adapt(app, mode='buffer') or without a stream"
+    )
+
+
+@pytest.mark.parametrize("content_type", ["text/html", JSON])
+def test_invoke_drops_the_type_of_a_stream(content_type, answering):
+    function = answering(content_type, b"[1]")
+
+    answer = lambda_client(function.url).invoke(FunctionName="app")
+
+    metadata = answer["ResponseMetadata"]
+    assert metadata["HTTPHeaders"]["content-type"] == BINARY
+    assert (
+        f"penstock: {metadata['RequestId']} (Lambda API): the answer is a stream, and AWS's Invoke "
+        f"drops its type ({content_type}) and calls it application/octet-stream; "
+        "InvokeWithResponseStream passes it on, as x-amzn-Remapped-Content-Type\n"
+    ) in function.wait_for_log("(Lambda API)")
+
+
+def test_without_the_quirk_the_type_of_a_stream_arrives(answering):
+    quirks = AWS.switched(off=["stream-type-dropped"])
+    function = answering("text/html", b"<p>", invoke_mode="BUFFERED", quirks=quirks)
+
+    answer = httpx.get(function.url)
+    invoked = lambda_client(function.url).invoke(FunctionName="app")
+
+    assert (answer.text, answer.headers["content-type"]) == ("<p>", "text/html")
+    assert invoked["ResponseMetadata"]["HTTPHeaders"]["content-type"] == "text/html"
+    assert "drops its type" not in function.log
+
+
+def test_bytes_of_which_nothing_is_known_lose_nothing(answering):
+    function = answering(BINARY, b"bytes", invoke_mode="BUFFERED")
+
+    assert ask(function) == (200, b"bytes")
+    lambda_client(function.url).invoke(FunctionName="app")
+
+    assert "drops its type" not in function.log

@@ -23,6 +23,8 @@ class Quirks:
     failed_stream_succeeds: bool = True
     #: BUFFERED: of a response with a prelude only the head arrives.
     stream_body_dropped: bool = True
+    #: BUFFERED, and `Invoke`: a stream without a prelude is called application/octet-stream.
+    stream_type_dropped: bool = True
     #: RESPONSE_STREAM: an error before the first byte is a 200 whose body is the error.
     error_is_200: bool = True
     #: RESPONSE_STREAM: of a proxy response the head is applied, and all of its JSON is the body.

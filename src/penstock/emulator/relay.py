@@ -14,10 +14,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
+from ..wire.prelude import CONTENT_TYPE as INTEGRATION_CONTENT_TYPE
 from ..wire.response_states import Event, State, next_state
 from . import limits
 from .http.http_server import ClientGoneError
 from .latch import Latch
+
+#: The type of bytes of which nothing is known.
+OCTETS = "application/octet-stream"
 
 _log = logging.getLogger("penstock.emulator")
 
@@ -156,6 +160,12 @@ class ResponseHead(NamedTuple):
     def is_json(self) -> bool:
         """Whether the runtime calls its response JSON."""
         return self.content_type.partition(";")[0].strip().lower() == "application/json"
+
+    @property
+    def is_typed_stream(self) -> bool:
+        """Whether it is a stream of a type that says something of it, and no prelude."""
+        says_nothing = ("", OCTETS, INTEGRATION_CONTENT_TYPE)
+        return self.says_streaming and self.content_type not in says_nothing
 
 
 class Receiver(Protocol):

@@ -34,7 +34,7 @@ from ..functions import ACCOUNT
 from ..http.http_server import BodyTooLargeError, Exchange
 from ..invocations import Invocation
 from ..quirks import Quirks
-from ..relay import BufferedReceiver, Ending, Outcome, ResponseHead
+from ..relay import OCTETS, BufferedReceiver, Ending, Outcome, ResponseHead
 from .answering import PRELUDE_MEND, mend_of_failure, no_end_of_prelude
 from .function_url_call import UrlCall
 from .function_url_streaming import StreamingReceiver
@@ -228,8 +228,8 @@ class FunctionUrls:
         if not receiver.content:
             return UrlResponse(200, [("content-type", "application/json")])
         if head.says_streaming or not (head.is_json or _is_result(head, receiver.content)):
-            octets = [("content-type", "application/octet-stream")]
-            return UrlResponse(200, octets, receiver.content)
+            content_type = self._type_of_stream(call, head, outcome)
+            return UrlResponse(200, [("content-type", content_type)], receiver.content)
         return None
 
     def _say_no_prelude(self, call: UrlCall, size: int) -> None:
@@ -243,6 +243,20 @@ class FunctionUrls:
                 "the response was to begin with a prelude and has not a byte, so AWS answers 200 "
                 f"without the status and headers that it was to have; {PRELUDE_MEND}"
             )
+
+    def _type_of_stream(self, call: UrlCall, head: ResponseHead, outcome: Outcome) -> str:
+        """AWS drops the type of a stream without a prelude."""
+        if not head.is_typed_stream:
+            return OCTETS
+        if not self._quirks.stream_type_dropped:
+            return head.content_type
+        if outcome.ending is Ending.WHOLE:
+            call.say(
+                "the URL is BUFFERED, and the answer is a stream without a Prelude: AWS drops its "
+                f"type ({head.content_type}) and calls it {OCTETS}; make the URL RESPONSE_STREAM, "
+                "or answer with adapt(app, mode='buffer') or without a stream"
+            )
+        return OCTETS
 
     def _after_prelude(self, call: UrlCall, response: UrlResponse, body: bytes) -> UrlResponse:
         """AWS applies the head and drops the body."""

@@ -212,8 +212,8 @@ class _Call:
         # A stream that failed after its first byte is a success to Invoke (captured).
         if outcome.ending is Ending.WHOLE or self.oddities.succeeds(self.invocation, outcome):
             body = receiver.content
-            is_json = not body or (receiver.head is not None and receiver.head.is_json)
-            content_type = "application/json" if is_json else "application/octet-stream"
+            head = receiver.head if body else None
+            content_type = self.oddities.content_type(self.invocation, head)
         else:
             body, content_type = outcome.payload, "application/json"
             headers.append(("X-Amz-Function-Error", "Unhandled"))

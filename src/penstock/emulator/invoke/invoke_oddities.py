@@ -8,7 +8,7 @@ from .. import limits
 from ..bandwidth import Bandwidth
 from ..invocations import Invocation
 from ..quirks import Quirks
-from ..relay import Ending, Outcome
+from ..relay import OCTETS, Ending, Outcome, ResponseHead
 
 _END_MARK = "only an end mark in the payload tells a caller for certain that it is whole"
 
@@ -49,6 +49,22 @@ class Oddities:
             f"it a success, without FunctionError; {_END_MARK}",
         )
         return True
+
+    def content_type(self, invocation: Invocation, head: ResponseHead | None) -> str:
+        """What `Invoke` calls a payload; `head` is that of the response, None if it is empty."""
+        if head is None:
+            return "application/json"
+        if not head.is_typed_stream:
+            return "application/json" if head.is_json else OCTETS
+        if not self.quirks.stream_type_dropped:
+            return head.content_type
+        self._say(
+            invocation,
+            f"the answer is a stream, and AWS's Invoke drops its type ({head.content_type}) and "
+            f"calls it {OCTETS}; InvokeWithResponseStream passes it on, as "
+            "x-amzn-Remapped-Content-Type",
+        )
+        return OCTETS
 
     def error(self, invocation: Invocation, outcome: Outcome) -> dict[str, str]:
         """What `InvokeComplete` tells of a failure: on AWS nothing.
