@@ -61,7 +61,7 @@ BUFFERED = {
     "cookies": ("return {'cookies': []}", "the key 'cookies'"),
     "raises": ("raise ValueError('secret')", "the function failed (ValueError: secret)"),
     "exits": ("os._exit(3)", "the function failed (Runtime.ExitError"),
-    "over 6 MB": ("return {'body': 'x' * 7_000_000}", "Function.ResponseSizeTooLarge"),
+    "over 6 MB": ("return {'body': 'x' * 7_000_000}", "give the integration STREAM"),
     "status": ("return {'statusCode': 1000}", "statusCode is 1000"),
     "object": ("return {'body': {}}", "body is of type dict; write text"),
 }
@@ -223,7 +223,10 @@ def test_requests_that_are_too_large(mode, serve_api):
     )
     answer = api.request("POST", "/local/", content=b"x" * 7_000_000)
     assert (answer.status_code, answer.json()) == (413, {"message": "Request Too Long"})
+    mend = "AWS answers 413; have the client put it into S3, by a presigned URL, and send its key"
+    assert f"an API takes 10485760 bytes, the body has more, and {mend}" in api.log
     assert "and Lambda takes 6291556" in api.log
+    assert f"though an API takes 10 MB; {mend.partition('; ')[2]}" in api.log
     assert "START" not in api.log
 
 

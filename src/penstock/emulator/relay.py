@@ -183,7 +183,7 @@ class Relay:
         self._receiver = receiver
         #: How many bytes it may have.
         self.limit = self._left = max_size
-        self._is_streaming = is_streaming
+        self.is_streaming = is_streaming
         self._lock = threading.Lock()
         self._ended = Latch()
         self._state = State.WAITING
@@ -215,7 +215,7 @@ class Relay:
         """Pass a part of the body on. False if the limit is passed: no more is wanted."""
         if len(data) > self._left:
             # AWS delivers one byte more than a stream may have, and then stops.
-            data = data[: self._left + 1] if self._is_streaming else b""
+            data = data[: self._left + 1] if self.is_streaming else b""
             if data:
                 self._to_caller(lambda: self._receiver.body(data))
             self._end(Event.FAILURE, too_large(self.limit))

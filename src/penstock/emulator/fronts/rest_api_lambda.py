@@ -13,7 +13,7 @@ from ..invocations import Invocation
 from ..relay import BufferedReceiver, Ending, Outcome
 from ..rest_apis import Stage, function_of
 from .rest_api_answers import MalformedResponseError, response_from_result
-from .rest_api_call import Call, RefusedError, Target, failed
+from .rest_api_call import INTO_S3, Call, RefusedError, Target, failed
 from .rest_api_streaming import StreamingReceiver, wait_for_stream
 
 #: Finds a function by its name and its qualifier.
@@ -102,13 +102,20 @@ def _payload(event: dict[str, Any]) -> bytes:
             "RequestEntityTooLargeException",
             b'{"message":"Request Too Long"}',
             f"the event is of {len(payload)} bytes, and Lambda takes "
-            f"{limits.BUFFERED_PAYLOAD}: AWS answers 413, though an API takes 10 MB",
+            f"{limits.BUFFERED_PAYLOAD}: AWS answers 413, though an API takes 10 MB; {INTO_S3}",
         )
     return payload
 
 
 def _send_whole(call: Call, target: Target, receiver: BufferedReceiver, outcome: Outcome) -> None:
     """BUFFERED: the answer that the whole response makes."""
+    if outcome.ending is Ending.TOO_LARGE:
+        raise failed(
+            502,
+            f"Lambda gives {limits.BUFFERED_PAYLOAD} bytes in one piece, the response has more, "
+            "and AWS answers 502; give the integration STREAM (--rest-api STREAM), which takes "
+            "200 MiB, and stream it",
+        )
     if outcome.ending not in (Ending.WHOLE, Ending.FAILED):
         raise failed(502, f"AWS answers 502, because the function failed ({outcome.detail})")
     try:
