@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from penstock.emulator import limits
+from penstock.emulator.quirks import STRICT
 from penstock.emulator.rest_apis import Integration, Method, RestApi, Stage
 from penstock.errors import EmulatorError
 from tests.emulator.api_server import ERROR, STREAM, serving_apis, with_timeout
@@ -243,6 +244,40 @@ def test_too_many_requests_are_500(mode, serve_api, gate):
         next(response.iter_raw())
         second()
         gate.open("1")
+
+
+FAILS_LATE = """
+@streamify_response
+def handler(event, context):
+    yield Prelude(202)
+    yield "partial"
+    raise ValueError("late")
+"""
+IS_A_SUCCESS = (
+    "AWS's Invoke, which a BUFFERED integration uses, calls it a success, so that what there was "
+    "of it is the answer; return a proxy response, or leave rest_api out of what adapt streams, "
+    "and a failure is AWS's 502\n"
+)
+
+
+def test_a_buffered_stream_that_fails_late_is_a_success_and_the_log_tells(serve_api):
+    api = serve_api(FAILS_LATE, "BUFFERED")
+    answer = api.get()
+    assert (answer.status_code, answer.content) == (202, b"")
+    assert (
+        "GET /local/ (REST API): the response failed after its first byte (ValueError: late); "
+        + IS_A_SUCCESS
+    ) in api.log
+
+
+def test_a_buffered_stream_that_fails_late_does_not_look_whole_when_strict(serve_api):
+    api = serve_api(FAILS_LATE, "BUFFERED", quirks=STRICT)
+    answer = api.get()
+    assert (answer.status_code, answer.content) == (502, ERROR)
+    assert (
+        "the response failed after its first byte (ValueError: late), and without "
+        "failed-stream-succeeds this is a 502; " + IS_A_SUCCESS
+    ) in api.log
 
 
 # --- resources, stages and functions ------------------------------------------------------
