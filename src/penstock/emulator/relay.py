@@ -202,6 +202,11 @@ class Relay:
         """How it ended, or None while it has not."""
         return self._outcome
 
+    @property
+    def known_outcome(self) -> Outcome | None:
+        """How it ended, or, while the last of it is still passed on, what has broken it off."""
+        return self._outcome or self._cause_of_cut
+
     def begin(self, head: ResponseHead) -> bool:
         """The response starts. False if there can be none any more."""
         with self._lock:

@@ -247,7 +247,7 @@ class EnvironmentLog:
             self._say(invocation, report_text(record))
         else:
             self.tell("platform.report", record, invocation)
-        outcome = invocation.relay.outcome
+        outcome = invocation.relay.known_outcome
         ending = _ending(outcome)
         if ending in _FAILED_ON_THE_WAY and not self._log.is_stopping:
             self.line(_explained(invocation, ending, outcome))
@@ -322,7 +322,7 @@ def _duration(invocation: Invocation, until: float | None = None) -> float:
 
 def _result(invocation: Invocation, *, is_brief: bool = False) -> dict[str, Any]:
     """What runtimeDone and report both say; `is_brief`: no more than the REPORT line tells."""
-    outcome = invocation.relay.outcome
+    outcome = invocation.relay.known_outcome
     ending = _ending(outcome)
     status = "error"
     if invocation.has_timed_out:
