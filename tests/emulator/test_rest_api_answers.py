@@ -40,9 +40,15 @@ JSON_TYPE = ("Content-Type", "application/json")
         ({"headers": {"a": "b", "c": True, "d": None}}, 200, [("a", "b"), ("c", "true")], b""),
         ({"multiValueHeaders": {"a": ["1", "2"]}}, 200, [("a", "1"), ("a", "2")], b""),
         (
-            {"headers": {"A": "single", "b": "c"}, "multiValueHeaders": {"a": ["list"]}},
+            {"headers": {"A": "single", "b": "c"}, "multiValueHeaders": {"a": ["1", "2"]}},
             200,
-            [("b", "c"), ("a", "list")],
+            [("b", "c"), ("a", "1"), ("a", "2"), ("a", "single")],
+            b"",
+        ),
+        (
+            {"headers": {"a": "1"}, "multiValueHeaders": {"A": ["1", "2"]}},
+            200,
+            [("A", "1"), ("A", "2")],
             b"",
         ),
         ({"headers": {"content-type": "text/x"}}, 200, [("content-type", "text/x")], b""),

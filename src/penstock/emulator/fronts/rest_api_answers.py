@@ -52,7 +52,7 @@ def head_of_stream(metadata: Mapping[str, Any]) -> Response:
     except PreludeError as exc:
         raise MalformedResponseError(f"{exc}; mend the metadata") from exc
     lists = {name: list(values) for name, values in prelude.multi_value_headers.items()}
-    fields = _merged(prelude.headers, lists)
+    fields = _lists_win(prelude.headers, lists)
     fields += [("Set-Cookie", cookie) for cookie in prelude.cookies]
     lengths = [value for name, value in fields if name.lower() == "content-length"]
     if lengths and (len(lengths) > 1 or not (lengths[0].isascii() and lengths[0].isdecimal())):
@@ -180,11 +180,29 @@ def _mapping(result: dict[str, Any], key: str) -> dict[str, Any]:
     return value
 
 
-def _merged(single: Mapping[str, str], lists: Mapping[str, list[str]]) -> list[tuple[str, str]]:
-    """Both in one list; of a header that is in both, what the lists have."""
+def _lists_win(single: Mapping[str, str], lists: Mapping[str, list[str]]) -> list[tuple[str, str]]:
+    """Both in one list, for a stream: of a header that is in both, what the lists have."""
     listed = {name.lower() for name in lists}
     fields = [(name, value) for name, value in single.items() if name.lower() not in listed]
     fields += [(name, value) for name, values in lists.items() for value in values]
+    return fields
+
+
+def _merged(single: Mapping[str, str], lists: Mapping[str, list[str]]) -> list[tuple[str, str]]:
+    """Both in one list, for a whole response: of a header in both, the list, then the other.
+
+    The list decides how the name is written, as recorded on AWS (localstack/localstack,
+    test_aws_proxy_response_payload_format_validation, 2024-11-15). A value that is in both
+    goes out once: AWS documentation, "Lambda proxy integrations in API Gateway".
+    """
+    spellings = {name.lower(): name for name in lists}
+    fields = [(name, value) for name, value in single.items() if name.lower() not in spellings]
+    joined = {name: list(values) for name, values in lists.items()}
+    for name, value in single.items():
+        spelling = spellings.get(name.lower())
+        if spelling is not None and value not in joined[spelling]:
+            joined[spelling].append(value)
+    fields += [(name, value) for name, values in joined.items() for value in values]
     return fields
 
 
