@@ -356,6 +356,7 @@ def test_a_status_that_is_none_is_a_502(status):
     assert response.status == 502
     assert response.body == b"Internal Server Error"
     assert json_type(response)
+    assert "AWS answers 502 to this, because its statusCode is no number" in response.refusal
 
 
 @pytest.mark.parametrize("payload", [b"", b"no JSON", b'{"a"', b"\xff", b"[" * 100_000])
@@ -363,6 +364,14 @@ def test_a_result_that_is_no_json_is_a_502(payload):
     response = response_from_result(payload)
 
     assert (response.status, response.body) == (502, b"Internal Server Error")
+    assert "because the function's response is no JSON" in response.refusal
+
+
+def test_a_502_that_the_function_wants_is_no_refusal():
+    response = response_from_result(b'{"statusCode":502,"body":"Internal Server Error"}')
+
+    assert (response.status, response.body) == (502, b"Internal Server Error")
+    assert not response.refusal
 
 
 def test_a_function_that_failed_is_a_502_of_21_bytes():

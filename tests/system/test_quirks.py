@@ -294,6 +294,88 @@ def test_a_status_that_is_none_is_a_502_that_says_why(serve, invoke_mode):
     assert line.startswith("AWS answers 502 to this, because its statusCode is no number")
 
 
+PRELUDE = """
+    @streamify_response
+    def handler(event, response_stream, context):
+        response_stream.content_type = "application/vnd.awslambda.http-integration-response"
+"""
+
+
+@pytest.mark.parametrize("invoke_mode", ["RESPONSE_STREAM", "BUFFERED"])
+def test_a_prelude_with_a_status_that_is_none_is_a_502_and_nothing_behind_it(serve, invoke_mode):
+    source = (
+        PRELUDE
+        + """
+        response_stream.write(b'{"statusCode":700}' + bytes(8) + b"body")
+    """
+    )
+    function = serve(source, invoke_mode=invoke_mode)
+
+    answer = httpx.get(function.url)
+
+    assert (answer.status_code, answer.content) == (502, b"Internal Server Error")
+    line = line_of(function, answer)
+    assert line.startswith("AWS answers 502 to this, because its statusCode is no number")
+    assert "drops" not in function.log
+
+
+@pytest.mark.parametrize("invoke_mode", ["RESPONSE_STREAM", "BUFFERED"])
+@pytest.mark.parametrize(
+    ("metadata", "reason"),
+    [
+        (
+            '{"statusCode":103}',
+            (
+                "the status is 103, after which another response would have to come; "
+                "write a number from 200 to 599"
+            ),
+        ),
+        (
+            '{"headers":{"a":"b\\\\nc"}}',
+            "the value of 'a' has '\\n' in it, which would start another header; remove it",
+        ),
+    ],
+)
+def test_a_head_that_http_cannot_carry_is_a_502_and_nobody_says_that_aws_does_so(
+    serve, invoke_mode, metadata, reason
+):
+    source = (
+        PRELUDE
+        + f"""
+        response_stream.write(b'{metadata}' + bytes(8))
+    """
+    )
+    function = serve(source, invoke_mode=invoke_mode)
+
+    answer = httpx.get(function.url)
+
+    assert (answer.status_code, answer.content) == (502, b"Internal Server Error")
+    assert line_of(function, answer) == (
+        f"Penstock answers 502 to this (what AWS does is not known), because {reason}"
+    )
+
+
+def test_a_prelude_without_an_end_is_answered_once(serve, gate):
+    source = (
+        PRELUDE
+        + """
+        response_stream.write(b"x" * 20_000)
+        pass_gate("refused")
+        response_stream.write(b"x" * 20_000)
+    """
+    )
+    function = serve(source, max_environments=1)
+
+    with httpx.Client() as client:
+        answer = client.get(function.url)
+        gate.open("refused")
+
+        assert (answer.status_code, answer.content) == (502, b"Internal Server Error")
+        assert "no eight NUL bytes" in line_of(function, answer)
+        function.wait_for_log("REPORT RequestId")
+    assert function.log.count("no eight NUL bytes") == 1
+
+
 # proxy-response-as-body
 
 

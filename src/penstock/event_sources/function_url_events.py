@@ -23,16 +23,32 @@ _TEXT_TYPES = ("application/json", "application/xml", "application/javascript")
 
 INTERNAL_SERVER_ERROR = b"Internal Server Error"
 
+# As captured for 700.
+_NO_STATUS = (
+    "AWS answers 502 to this, because its statusCode is no number; write one from 200 to 599 "
+    "(one that is made of digits may be text)"
+)
+_NO_JSON = (
+    "Penstock answers 502 to this (what AWS does is not known), because the function's "
+    "response is no JSON; return what json.dumps takes"
+)
+
 
 class UrlResponse:
-    """What a Function URL answers: `status`, `headers` (a list of pairs) and `body`."""
+    """What a Function URL answers: `status`, `headers` (a list of pairs) and `body`.
 
-    __slots__ = ("body", "headers", "status")
+    `refusal` is a line for the log if that is a 502 instead of what the function wanted.
+    """
 
-    def __init__(self, status: int, headers: list[tuple[str, str]], body: bytes = b"") -> None:
+    __slots__ = ("body", "headers", "refusal", "status")
+
+    def __init__(
+        self, status: int, headers: list[tuple[str, str]], body: bytes = b"", refusal: str = ""
+    ) -> None:
         self.status = status
         self.headers = headers
         self.body = body
+        self.refusal = refusal
 
     def __repr__(self) -> str:
         return f"<UrlResponse {self.status}, {len(self.body)} bytes>"
@@ -111,7 +127,7 @@ def response_from_result(payload: bytes) -> UrlResponse:
     try:
         result = json.loads(payload)
     except (ValueError, RecursionError):
-        return internal_server_error()
+        return internal_server_error(_NO_JSON)
     if isinstance(result, dict) and "statusCode" in result:
         return _proxy_response(result)
     body = result if isinstance(result, str) else _compact(result)
@@ -130,7 +146,8 @@ def streamed_response_from_result(payload: bytes) -> UrlResponse:
         result = None
     if isinstance(result, dict) and "statusCode" in result:
         response = head_from_metadata(result)
-        response.body = response.body or payload
+        if not response.refusal:
+            response.body = payload
         return response
     return UrlResponse(200, [("content-type", "application/json")], payload)
 
@@ -144,9 +161,9 @@ def head_from_metadata(metadata: Mapping[str, Any]) -> UrlResponse:
     try:
         status = int(str(metadata.get("statusCode", 200)))
     except ValueError:
-        return internal_server_error()
+        return internal_server_error(_NO_STATUS)
     if not 100 <= status <= 599:
-        return internal_server_error()
+        return internal_server_error(_NO_STATUS)
     headers = metadata.get("headers")
     fields = [
         (str(name).lower(), _as_java_would(value))
@@ -162,14 +179,15 @@ def head_from_metadata(metadata: Mapping[str, Any]) -> UrlResponse:
     return UrlResponse(status, fields)
 
 
-def internal_server_error() -> UrlResponse:
+def internal_server_error(refusal: str = "") -> UrlResponse:
     """The 502 for a function that failed; 21 bytes, called JSON, and none."""
-    return UrlResponse(502, [("content-type", "application/json")], INTERNAL_SERVER_ERROR)
+    headers = [("content-type", "application/json")]
+    return UrlResponse(502, headers, INTERNAL_SERVER_ERROR, refusal)
 
 
 def _proxy_response(result: dict[str, Any]) -> UrlResponse:
     response = head_from_metadata(result)
-    if response.body:
+    if response.refusal:
         return response
     body = result.get("body")
     if body is None:
