@@ -435,6 +435,44 @@ def test_cookies_that_are_no_list_are_passed_over(cookies):
 
 
 @pytest.mark.parametrize(
+    ("result", "unheeded"),
+    [
+        ('"headers":["a: b"]', ['headers is ["a: b"]; write an object']),
+        ('"cookies":"a=1"', ['cookies is "a=1"; write a list']),
+        (
+            '"multiValueHeaders":{"X-A":["1","2"],"Content-Type":["a/b"]}',
+            [
+                (
+                    'multiValueHeaders has ["X-A", "Content-Type"], which is for REST APIs and '
+                    "load balancers; write headers, with commas between several values, and "
+                    "cookies, a list"
+                )
+            ],
+        ),
+        ('"isBase64Encoded":"true"', ['isBase64Encoded is "true"; write a boolean, true']),
+        (
+            '"cookies":{"a":1},"isBase64Encoded":1',
+            [
+                'cookies is {"a": 1}; write a list',
+                "isBase64Encoded is 1; write a boolean, true",
+            ],
+        ),
+        (
+            '"headers":{"x-a":"1,2"},"multiValueHeaders":{"X-A":["1","2"]},"cookies":["a=1"]',
+            [],
+        ),
+        ('"isBase64Encoded":false', []),
+        ('"headers":null,"multiValueHeaders":{},"cookies":null,"isBase64Encoded":null', []),
+    ],
+)
+def test_what_is_passed_over_is_told_with_what_would_be_right(result, unheeded):
+    response = response_from_result(('{"statusCode":200,' + result + "}").encode())
+
+    assert response.status == 200
+    assert response.unheeded == unheeded
+
+
+@pytest.mark.parametrize(
     ("body", "sent"),
     [
         ("aGVsbG8=", b"hello"),

@@ -402,6 +402,49 @@ def test_without_the_quirk_its_body_is_the_body(serve):
     assert said_nothing(function)
 
 
+# what a Function URL does not take
+
+
+LISTS = """
+    def handler(event, context):
+        return {"statusCode": 202, "multiValueHeaders": {"x-a": ["1"]}, "cookies": "a=1"}
+"""
+
+
+@pytest.mark.parametrize("invoke_mode", ["RESPONSE_STREAM", "BUFFERED"])
+def test_what_is_not_heeded_in_an_answer_is_explained(serve, invoke_mode):
+    function = serve(LISTS, invoke_mode=invoke_mode)
+
+    answer = httpx.get(function.url)
+
+    assert answer.status_code == 202
+    assert not {"x-a", "set-cookie"} & set(answer.headers)
+    function.wait_for_log(
+        f"{answer.headers['x-amzn-requestid']} (Function URL): not heeded in the answer, for a "
+        'Function URL is not known to take it: cookies is "a=1"; write a list; '
+        'multiValueHeaders has ["x-a"], which is for REST APIs and load balancers; write headers, '
+        "with commas between several values, and cookies, a list"
+    )
+
+
+@pytest.mark.parametrize("invoke_mode", ["RESPONSE_STREAM", "BUFFERED"])
+def test_what_is_not_heeded_in_a_prelude_is_explained(serve, invoke_mode):
+    function = serve(
+        """
+        @streamify_response
+        def handler(event, context):
+            yield Prelude(202, {"x-b": "1"}, (), {"x-a": ["1"], "x-b": ["1"]})
+        """,
+        invoke_mode=invoke_mode,
+    )
+
+    httpx.get(function.url)
+
+    log = function.wait_for_log("not heeded in the answer")
+    assert log.count("not heeded in the answer") == 1
+    assert 'multiValueHeaders has ["x-a"], which' in log
+
+
 # dry-run-runs
 
 

@@ -37,10 +37,11 @@ _NO_JSON = (
 class UrlResponse:
     """What a Function URL answers: `status`, `headers` (a list of pairs) and `body`.
 
-    `refusal` is a line for the log if that is a 502 instead of what the function wanted.
+    `refusal` is a line for the log if that is a 502 instead of what the function wanted;
+    `unheeded` tells what in the function's answer is passed over, and what would be right.
     """
 
-    __slots__ = ("body", "headers", "refusal", "status")
+    __slots__ = ("body", "headers", "refusal", "status", "unheeded")
 
     def __init__(
         self, status: int, headers: list[tuple[str, str]], body: bytes = b"", refusal: str = ""
@@ -49,6 +50,7 @@ class UrlResponse:
         self.headers = headers
         self.body = body
         self.refusal = refusal
+        self.unheeded: list[str] = []
 
     def __repr__(self) -> str:
         return f"<UrlResponse {self.status}, {len(self.body)} bytes>"
@@ -176,7 +178,9 @@ def head_from_metadata(metadata: Mapping[str, Any]) -> UrlResponse:
     fields += [
         ("set-cookie", str(cookie)) for cookie in (cookies if isinstance(cookies, list) else ())
     ]
-    return UrlResponse(status, fields)
+    response = UrlResponse(status, fields)
+    response.unheeded = _unheeded(metadata)
+    return response
 
 
 def internal_server_error(refusal: str = "") -> UrlResponse:
@@ -185,16 +189,45 @@ def internal_server_error(refusal: str = "") -> UrlResponse:
     return UrlResponse(502, headers, INTERNAL_SERVER_ERROR, refusal)
 
 
+def _unheeded(metadata: Mapping[str, Any]) -> list[str]:
+    """What of a head is passed over, each with what would be right."""
+    headers, cookies = metadata.get("headers"), metadata.get("cookies")
+    unheeded = []
+    if headers and not isinstance(headers, dict):
+        unheeded.append(f"headers is {_shown(headers)}; write an object")
+    if cookies and not isinstance(cookies, list):
+        unheeded.append(f"cookies is {_shown(cookies)}; write a list")
+    several = metadata.get("multiValueHeaders")
+    if isinstance(several, dict):
+        # What is in both is no loss: an application behind `adapt` has repeated headers here
+        # for REST APIs, and joined in `headers`.
+        sent = {str(name).lower() for name in headers} if isinstance(headers, dict) else set()
+        several = [name for name in several if name.lower() not in sent]
+    if several:
+        unheeded.append(
+            f"multiValueHeaders has {_shown(several)}, which is for REST APIs and load "
+            "balancers; write headers, with commas between several values, and cookies, a list"
+        )
+    return unheeded
+
+
+def _shown(value: object) -> str:
+    return f"{json.dumps(value):.80}"
+
+
 def _proxy_response(result: dict[str, Any]) -> UrlResponse:
     response = head_from_metadata(result)
     if response.refusal:
         return response
     body = result.get("body")
+    flag = result.get("isBase64Encoded")
+    if flag and flag is not True:
+        response.unheeded.append(f"isBase64Encoded is {_shown(flag)}; write a boolean, true")
     if body is None:
         content = b""
     elif not isinstance(body, str):
         content = _utf8(_compact(body))
-    elif result.get("isBase64Encoded") is True:
+    elif flag is True:
         # As AWS: what is no base64 in it is skipped.
         content = _lenient_base64(body)
     else:

@@ -52,6 +52,7 @@ class UrlCall:
             ValueError: HTTP cannot carry it; nothing was sent.
             ClientGoneError: nobody is there to take it.
         """
+        self._say_unheeded(response)
         fields = self._composed(_functions_own(response))
         begin(self.exchange, response.status, [*fields, *more])
 
@@ -59,6 +60,7 @@ class UrlCall:
         """Send `response` as a whole, or a 502 if it cannot be sent."""
         if response.refusal:
             self.say(response.refusal)
+        self._say_unheeded(response)
         fields = self._composed(_functions_own(response))
         try:
             respond(self.exchange, response.status, fields, response.body)
@@ -66,6 +68,13 @@ class UrlCall:
             self.say(f"{REFUSED_HERE} {exc}")
             failed = internal_server_error()
             self.exchange.respond(failed.status, self._composed(failed.headers), failed.body)
+
+    def _say_unheeded(self, response: UrlResponse) -> None:
+        if response.unheeded:
+            self.say(
+                "not heeded in the answer, for a Function URL is not known to take it: "
+                + "; ".join(response.unheeded)
+            )
 
     def refuse(self, status: int, error_type: str, body: dict[str, str]) -> None:
         """Answer with an error of AWS's own, before the function is called."""
