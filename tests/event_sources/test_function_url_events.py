@@ -314,6 +314,9 @@ def json_type(response):
         (b"[1, 2]", b"[1,2]"),
         (b"{}", b"{}"),
         (b'{"status": 404}', b'{"status":404}'),
+        (b'{"b": "x/y", "a/": "\\\\/"}', b'{"b":"x\\/y","a\\/":"\\\\\\/"}'),
+        (b'["x/y"]', b'["x/y"]'),
+        (b'"x/y"', b"x/y"),
     ],
 )
 def test_a_result_without_a_status_is_200_and_json(payload, body):
