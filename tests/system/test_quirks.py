@@ -270,15 +270,24 @@ def test_a_response_that_is_cut_before_its_head_is_whole_had_begun(serve):
     assert line.startswith("the response was cut off before its head was whole (Runtime.ExitError")
 
 
-@pytest.mark.parametrize("invoke_mode", ["RESPONSE_STREAM", "BUFFERED"])
-def test_strict_answers_502_to_an_error(serve, invoke_mode):
+@pytest.mark.parametrize(
+    ("invoke_mode", "who"),
+    [
+        (
+            "RESPONSE_STREAM",
+            "Penstock answers 502 to this (AWS: 200 with the error as the body, error-is-200)",
+        ),
+        ("BUFFERED", "AWS answers 502 to this"),
+    ],
+)
+def test_strict_answers_502_to_an_error(serve, invoke_mode, who):
     function = serve(FAILS_EARLY, quirks=STRICT, invoke_mode=invoke_mode)
 
     answer = httpx.get(function.url)
 
     assert (answer.status_code, answer.content) == (502, b"Internal Server Error")
     line = line_of(function, answer)
-    assert line.startswith("AWS answers 502 to this, because the function failed")
+    assert line.startswith(f"{who}, because the function failed")
     assert line.endswith("(ValueError: early)")
 
 

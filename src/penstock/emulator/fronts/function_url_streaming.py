@@ -125,7 +125,11 @@ class StreamingReceiver:
                 UrlResponse(200, [("content-type", "application/json")], outcome.payload)
             )
         else:
-            self._fail(f"the function failed before its first byte ({outcome.detail})")
+            self._call.say(
+                "Penstock answers 502 to this (AWS: 200 with the error as the body, error-is-200), "
+                f"because the function failed before its first byte ({outcome.detail})"
+            )
+            self._answer_whole(internal_server_error())
 
     def _begin(self, response: UrlResponse) -> None:
         if response.refusal:
@@ -186,10 +190,6 @@ class StreamingReceiver:
                 f"the response {_FAILED.get(outcome.ending, 'failed')} ({outcome.detail}), and AWS "
                 f"ends the body like a whole one; {END_MARK}"
             )
-
-    def _fail(self, reason: str) -> None:
-        self._call.say(f"AWS answers 502 to this, because {reason}")
-        self._answer_whole(internal_server_error())
 
     def _refuse(self, reason: str) -> None:
         """Answer 502 to a head that is none; no source tells what AWS does."""
