@@ -35,7 +35,7 @@ from ..http.http_server import BodyTooLargeError, Exchange
 from ..invocations import Invocation
 from ..quirks import Quirks
 from ..relay import OCTETS, BufferedReceiver, Ending, Outcome, ResponseHead
-from .answering import PRELUDE_MEND, mend_of_failure, no_end_of_prelude
+from .answering import PRELUDE_MEND, REFUSED_HERE, mend_of_failure, no_end_of_prelude
 from .function_url_call import UrlCall
 from .function_url_streaming import StreamingReceiver
 from .sigv4 import NOT_SIGNED, SignatureError, verify
@@ -174,7 +174,7 @@ class FunctionUrls:
         if response is not None:
             call.answer(response)
         else:
-            call.answer_result(response_from_result(receiver.content))
+            call.answer(response_from_result(receiver.content))
 
     def _buffered_response(
         self, call: UrlCall, receiver: BufferedReceiver, outcome: Outcome
@@ -214,15 +214,9 @@ class FunctionUrls:
             try:
                 body = decoder.receive(receiver.content)
             except RemoteProtocolError as exc:
-                call.say(f"AWS answers 502 to this, because {exc}; {PRELUDE_MEND}")
-                return internal_server_error()
+                return internal_server_error(f"{REFUSED_HERE} {exc}; {PRELUDE_MEND}")
             if decoder.metadata is not None:
-                response = head_from_metadata(decoder.metadata)
-                if response.body:
-                    # No head at all: the body is that of AWS's 502.
-                    call.say_no_status(decoder.metadata.get("statusCode"))
-                    return response
-                return self._after_prelude(call, response, body)
+                return self._after_prelude(call, head_from_metadata(decoder.metadata), body)
             if outcome.ending is Ending.WHOLE:
                 self._say_no_prelude(call, len(receiver.content))
         if not receiver.content:
@@ -260,6 +254,8 @@ class FunctionUrls:
 
     def _after_prelude(self, call: UrlCall, response: UrlResponse, body: bytes) -> UrlResponse:
         """AWS applies the head and drops the body."""
+        if response.refusal:
+            return response
         if not self._quirks.stream_body_dropped:
             response.body = body
         elif body:

@@ -25,6 +25,7 @@ from .answering import (
     END_MARK,
     OWN_LINES,
     PRELUDE_MEND,
+    REFUSED_HERE,
     may_be_caught,
     no_end_of_prelude,
 )
@@ -62,8 +63,9 @@ class StreamingReceiver:
 
     def body(self, data: bytes) -> None:
         """Pass a part of the body on."""
-        if self._exchange.answered and not self._has_body:
-            return  # what comes after the end of the answer: the function runs on
+        if not self._has_body:
+            # What comes after the end of the answer is read all the same: the function runs on.
+            return
         if self._result is not None:
             self._result += data
             if len(self._result) > limits.BUFFERED_PAYLOAD:
@@ -77,17 +79,11 @@ class StreamingReceiver:
             try:
                 data = self._prelude.receive(data)
             except RemoteProtocolError as exc:
-                self._fail(f"{exc}; {PRELUDE_MEND}")
+                self._refuse(f"{exc}; {PRELUDE_MEND}")
                 return
             if self._prelude.metadata is None:
                 return
-            head = head_from_metadata(self._prelude.metadata)
-            if head.body:
-                # No head at all: the body is that of AWS's 502.
-                self._call.say_no_status(self._prelude.metadata.get("statusCode"))
-                self._answer_whole(head)
-                return
-            self._begin(head)
+            self._begin(head_from_metadata(self._prelude.metadata))
         self._send(data)
 
     def finish(self, outcome: Outcome) -> None:
@@ -140,16 +136,16 @@ class StreamingReceiver:
         self._result = None
         self._has_body = False
         if not self._quirks.proxy_response_as_body:
-            self._call.answer_result(response_from_result(payload))
+            self._call.answer(response_from_result(payload))
             return
         response = streamed_response_from_result(payload)
-        if response.status != 502 and _is_proxy_response(payload):
+        if not response.refusal and _is_proxy_response(payload):
             self._call.say(
                 "the handler answers with a proxy response, and the URL is RESPONSE_STREAM: AWS "
                 "takes status and headers of it and sends all of its JSON as the body; make the "
                 "URL BUFFERED, or stream the body after a Prelude"
             )
-        self._call.answer_result(response)
+        self._call.answer(response)
 
     def _answer_failure(self, outcome: Outcome) -> None:
         if outcome.ending is Ending.FAILED and self._prelude is not None and not self._pending:
@@ -158,10 +154,12 @@ class StreamingReceiver:
             self._answer_whole(internal_server_error())
         elif outcome.ending is Ending.WHOLE:
             # By report: aws/aws-lambda-nodejs-runtime-interface-client#97.
-            self._fail(no_end_of_prelude(len(self._pending)))
+            reason = no_end_of_prelude(len(self._pending))
+            refused = internal_server_error(f"AWS answers 502 to this, because {reason}")
+            self._answer_whole(refused)
         elif outcome.ending is Ending.FAILED:
             what = "within its prelude" if self._prelude is not None else "before it was whole"
-            self._fail(f"the response failed {what} ({outcome.detail}); {CATCH_MEND}")
+            self._refuse(f"the response failed {what} ({outcome.detail}); {CATCH_MEND}")
         elif not outcome.payload:
             # There are no words that could be a body.
             mend = _NO_ANSWER_MEND.get(outcome.error_type, OWN_LINES)
@@ -191,13 +189,16 @@ class StreamingReceiver:
         )
 
     def _begin(self, response: UrlResponse) -> None:
+        if response.refusal:
+            self._answer_whole(response)
+            return
         method = self._exchange.method
         self._has_body = response.status not in BODILESS and method != "HEAD"
         is_head = method == "HEAD" and response.status not in BODILESS
         try:
             self._call.begin(response, *([("content-length", "0")] if is_head else ()))
         except ValueError as exc:
-            self._fail(str(exc))
+            self._refuse(str(exc))
             return
         if not self._has_body:
             # As captured for HEAD: the answer is sent before the function has finished.
@@ -266,9 +267,9 @@ class StreamingReceiver:
             return _failed_at_once(outcome), CATCH_MEND
         return f"the response {failed}, and AWS ends the body like a whole one", END_MARK
 
-    def _fail(self, reason: str) -> None:
-        self._call.say(f"AWS answers 502 to this, because {reason}")
-        self._answer_whole(internal_server_error())
+    def _refuse(self, reason: str) -> None:
+        """Answer 502 to a head that is none; no source tells what AWS does."""
+        self._answer_whole(internal_server_error(f"{REFUSED_HERE} {reason}"))
 
     def _answer_whole(self, response: UrlResponse) -> None:
         self._result = None
