@@ -311,6 +311,28 @@ def test_a_buffered_url_tells_what_to_do_about_what_no_handler_catches(source, d
     assert line.endswith(f"); {mend}")
 
 
+def test_what_is_not_known_of_a_timeout_is_not_said_of_aws(serve):
+    early = serve("def handler(event, context): time.sleep(30)", timeout=0.4)
+    late = serve(
+        """
+        @streamify_response
+        def handler(event, context):
+            yield "partial"
+            time.sleep(30)
+        """,
+        timeout=0.8,  # long enough for a first byte on a busy machine
+    )
+
+    answer = httpx.get(early.url)
+    with httpx.stream("GET", late.url) as cut, pytest.raises(httpx.RemoteProtocolError):
+        cut.read()
+
+    assert "), and AWS is taken to answer 200 with the error as" in line_of(early, answer)
+    line = line_of(late, cut)
+    assert line.startswith("the connection is cut in the middle of the body: it was out of time (")
+    assert "), and what AWS does then is not known; only an end mark" in line
+
+
 @pytest.mark.parametrize("invoke_mode", ["RESPONSE_STREAM", "BUFFERED"])
 def test_a_prelude_that_is_no_json_is_told_what_is_one(invoke_mode, answering):
     function = answering(INTEGRATION, b"<p>" + bytes(8) + b"body", invoke_mode=invoke_mode)

@@ -98,7 +98,7 @@ class StreamingReceiver:
             # What AWS does here was never captured, so the truth is told: it is not whole.
             self._cut(
                 "the connection is cut in the middle of the body: it "
-                f"{_CUT[outcome.ending]} ({outcome.detail})"
+                f"{_CUT[outcome.ending]} ({outcome.detail}), and what AWS does then is not known"
             )
         elif outcome.ending is Ending.WHOLE:
             self._end()
@@ -183,8 +183,11 @@ class StreamingReceiver:
         )
         here = "" if self._quirks.error_is_200 else "here it is 502, for error-is-200 is off; "
         catch = f"{CATCH_MEND}, or "
+        # A timeout and a cut were not captured here.
+        is_known = outcome.ending in (Ending.ERROR, Ending.EXITED)
+        does = "AWS answers" if is_known else "AWS is taken to answer"
         self._call.say(
-            f"{what} ({outcome.detail}), and AWS answers 200 with the error as the body; {here}"
+            f"{what} ({outcome.detail}), and {does} 200 with the error as the body; {here}"
             f"{catch if may_be_caught(outcome) else ''}make the URL BUFFERED, which answers 502"
         )
 
