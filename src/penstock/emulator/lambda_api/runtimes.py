@@ -1,7 +1,9 @@
 """What starts a function's code: its `Runtime` on this machine.
 
 Python runs alone: the interpreter of the version that is asked for, without any site-packages,
-and Penstock's runtime. Nothing of the emulator's own environment reaches the process.
+and Penstock's runtime. Nothing of the emulator's own environment reaches the process. The
+interpreter is never that of a virtual environment: what the function starts with its
+`sys.executable` would find what is installed there.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ _DEPRECATED = re.compile(
 _OLDEST_PYTHON = (3, 11)
 
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
-_SAY_VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
+# The second line is the interpreter that a virtual environment was made of, or itself.
+_WHO_ARE_YOU = "import sys; print('%d.%d' % sys.version_info[:2]); print(sys._base_executable)"
 _START = Path(__file__).with_name("python_start.py")
 
 
@@ -163,7 +166,7 @@ class Runtimes:
                 f"Python {version} {why} here: functions of {runtime} run on Python "
                 f"{sys.version_info[0]}.{sys.version_info[1]}"
             )
-            python = sys.executable
+            python = own_python()
         self._pythons[runtime] = python
         return python
 
@@ -196,13 +199,13 @@ def is_snap_started(configuration: Json) -> bool:
 
 
 def find_python(version: str) -> str | None:
-    """The interpreter of this version ("3.12"), if one is installed.
+    """The interpreter of this version ("3.12"), if one is installed, of no virtual environment.
 
     It is looked for on the PATH, then in the folders of pyenv and uv. The scripts that pyenv
     puts on the PATH are passed over: they fail for versions that are not selected.
     """
     if version == f"{sys.version_info[0]}.{sys.version_info[1]}":
-        return sys.executable
+        return own_python()
     name = f"python{version}"
     home = Path.home()
     pyenv = Path(os.environ.get("PYENV_ROOT") or home / ".pyenv")
@@ -212,9 +215,17 @@ def find_python(version: str) -> str | None:
         *sorted(home.glob(f".local/share/uv/python/cpython-{version}.*/bin/{name}"), reverse=True),
     ]
     for path in (*on_path, *others):
-        if path.is_file() and _output(path, "-I", "-S", "-c", _SAY_VERSION) == version:
-            return str(path)
+        if path.is_file():
+            said, _, base = _output(path, "-I", "-S", "-c", _WHO_ARE_YOU).partition("\n")
+            if said == version:
+                return base if Path(base).is_file() else str(path)
     return None
+
+
+def own_python() -> str:
+    """The interpreter that runs the emulator, outside its virtual environment."""
+    base: str | None = getattr(sys, "_base_executable", None)
+    return base if base and Path(base).is_file() else sys.executable
 
 
 def _output(program: str | Path, *arguments: str) -> str:
