@@ -91,6 +91,7 @@ def create_function(plane: ControlPlane, request: Json) -> Json:
     record = FunctionRecord(name, {LATEST: configuration}, tags=dict(request.get("Tags") or {}))
     # Unpacked now, so that what is too large or damaged is refused.
     plane.root_of(configuration)
+    record.next_version = plane.store.next_version(name)
     created = updating_view(plane, record, LATEST, is_new=True)
     plane.deploy(record)
     record.latest["RevisionId"] = new_revision()
