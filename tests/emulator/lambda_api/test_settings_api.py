@@ -56,6 +56,38 @@ def test_not_all_concurrency_can_be_reserved(aws):
     aws.client.put_function_concurrency(FunctionName="app", ReservedConcurrentExecutions=900)
 
 
+def test_an_account_that_was_larger_is_told_and_can_give_back_what_it_has_not(start, tmp_path):
+    first = start(state=tmp_path)
+    for name in ("reserves", "other"):
+        first.create(name)
+    reserve = {"FunctionName": "reserves", "ReservedConcurrentExecutions": 50}
+    first.client.put_function_concurrency(**reserve)
+    assert "have reserved" not in first.log
+    first.emulator.stop()
+
+    second = start(state=tmp_path, account=20)
+    assert (
+        "functions have reserved 50 of the account's concurrency of 20: calls of every other "
+        "function are answered 429. Raise --account-concurrency, or lower a reservation"
+    ) in second.log
+    limit = second.client.get_account_settings()["AccountLimit"]
+    assert limit["UnreservedConcurrentExecutions"] == 0
+    assert second.refused("invoke", FunctionName="other")[0] == 429
+    # More is refused as ever, less never.
+    assert (
+        second.refused(
+            "put_function_concurrency", **reserve | {"ReservedConcurrentExecutions": 51}
+        )[0]
+        == 400
+    )
+    for wanted in (50, 30, 5):
+        reserve["ReservedConcurrentExecutions"] = wanted
+        second.client.put_function_concurrency(**reserve)
+    assert second.invoke("other") == {"version": "$LATEST"}
+    second.emulator.stop()
+    assert "have reserved" not in start(state=tmp_path, account=20).log
+
+
 def test_only_functions_have_reserved_concurrency(aws):
     request = {"FunctionName": "app:1", "ReservedConcurrentExecutions": 1}
     _, _, message = aws.refused("put_function_concurrency", **request)
