@@ -34,6 +34,11 @@ _DEPRECATED = re.compile(
     r"dotnetcore\d\.\d|ruby2\.[57]|provided"
 )
 
+# AWS documentation, "Improving startup performance with Lambda SnapStart": Java 11, Python 3.12,
+# .NET 8 and later, and 512 MB of ephemeral storage.
+_SNAP_STARTED = re.compile(r"java(?!8)\d+|python3\.1[2-9]|dotnet(8|\d\d)")
+_SNAP_START_STORAGE = 512
+
 # Penstock needs this one.
 _OLDEST_PYTHON = (3, 11)
 
@@ -190,6 +195,24 @@ def check_runtime(runtime: str | None) -> None:
         )
     if runtime not in _TAKEN:
         raise _not_taken(runtime)
+
+
+def check_snap_start(configuration: Json) -> None:
+    """Refuse SnapStart where AWS refuses it.
+
+    Raises:
+        ApiError: it does; of a runtime in its words, as others have quoted them.
+    """
+    if configuration["SnapStart"]["ApplyOn"] != "PublishedVersions":
+        return
+    runtime: str = configuration["Runtime"]
+    if not _SNAP_STARTED.fullmatch(runtime):
+        raise invalid(f"{runtime} is not supported for SnapStart enabled functions.")
+    storage: int = configuration.get("EphemeralStorage", {}).get("Size", _SNAP_START_STORAGE)
+    if storage > _SNAP_START_STORAGE:
+        raise invalid(
+            f"SnapStart takes at most {_SNAP_START_STORAGE} MB of EphemeralStorage, not {storage}"
+        )
 
 
 def is_snap_started(configuration: Json) -> bool:
