@@ -11,6 +11,7 @@ from penstock.emulator.platform_events import (
     milliseconds,
     text_of,
     timestamp,
+    whole_milliseconds,
 )
 
 
@@ -91,6 +92,20 @@ def test_a_listener_hears_until_it_does_not_want_to(caplog):
     assert heard == [first]
     stop_failing()
     assert not events.is_heard
+
+
+def test_a_restore_is_in_the_report_with_what_is_billed_of_it():
+    metrics = {**REPORT["metrics"], "restoreDurationMs": 511.25, "billedRestoreDurationMs": 512}
+    del metrics["initDurationMs"]
+    assert (
+        "\tMax Memory Used: 77 MB\tRestore Duration: 511.25 ms\tBilled Restore Duration: 512 ms\t"
+    ) in text_of(event("platform.report", {**REPORT, "metrics": metrics}))
+
+
+def test_each_millisecond_that_has_begun_is_billed():
+    assert whole_milliseconds(2.37 + 423.98) == 427
+    assert whole_milliseconds(1.1 + 2.2 - 0.3) == 3
+    assert whole_milliseconds(0.0) == 0
 
 
 def test_times():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import httpx
 import pytest
@@ -50,6 +51,30 @@ def test_from_the_start_to_the_end(serve):
         report["metrics"]["initDurationMs"] == found["platform.initReport"]["metrics"]["durationMs"]
     )
     assert report["status"] == "success"
+
+
+def test_init_is_billed_with_the_first_invocation(serve):
+    function = serve("def handler(event, context): pass", max_environments=1)
+    events = []
+    function.emulator.subscribe(events.append)
+    for _ in range(2):
+        httpx.get(function.url)
+    wait_for(lambda: types(events).count("report") == 2, "two reports")
+    first, second = (event.record["metrics"] for event in events if event.type == "platform.report")
+    init = first["initDurationMs"]
+    assert first["billedDurationMs"] == math.ceil(round(first["durationMs"] + init, 3))
+    assert "initDurationMs" not in second
+    assert second["billedDurationMs"] == math.ceil(second["durationMs"])
+
+
+def test_on_managed_instances_init_is_not_billed(serve):
+    function = serve("def handler(event, context): pass", max_concurrency=2)
+    events = []
+    function.emulator.subscribe(events.append)
+    httpx.get(function.url)
+    wait_for(lambda: "report" in types(events), "the report")
+    (metrics,) = (event.record["metrics"] for event in events if event.type == "platform.report")
+    assert metrics["billedDurationMs"] == math.ceil(metrics["durationMs"])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import sys
@@ -93,11 +94,23 @@ def test_a_snapshot_waits_for_its_call(serve, command):
     function.wait_for_log("REPORT RequestId")
     assert re.search(r"\nRESTORE_REPORT Restore Duration: [\d.]+ ms\n", function.log)
     report = function.log.partition("REPORT RequestId")[2]
-    assert "Restore Duration: " in report
+    assert "\tRestore Duration: " in report
     assert "Init Duration: " not in report
     assert httpx.get(function.url).json()[0] == pid
     wait_for(lambda: function.log.count("\nREPORT RequestId") == 2, "the second report")
     assert function.log.count("RESTORE_REPORT") == 1
+
+
+def test_a_restore_is_billed(serve):
+    function = serve("def handler(event, context): pass", snap_start=True)
+    events = []
+    function.emulator.subscribe(events.append)
+    httpx.get(function.url)
+    function.wait_for_log("Billed Restore Duration: ")
+    (metrics,) = (event.record["metrics"] for event in events if event.type == "platform.report")
+    billed = metrics["billedRestoreDurationMs"]
+    assert billed == math.ceil(metrics["restoreDurationMs"])
+    assert metrics["billedDurationMs"] == math.ceil(round(metrics["durationMs"] + billed, 3))
 
 
 def test_calls_that_overlap_restore_copies_of_their_own(serve, gate):

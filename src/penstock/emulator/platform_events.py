@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -114,6 +115,11 @@ def milliseconds(seconds: float) -> float:
     return int(seconds * 1_000_000) / 1000
 
 
+def whole_milliseconds(duration: float) -> int:
+    """Milliseconds as they are billed: each that has begun."""
+    return math.ceil(round(duration, 3))
+
+
 def start_text(request_id: str, version: str) -> str:
     """START of an invocation, as it stands in the log of a function."""
     return f"START RequestId: {request_id} Version: {version}\n"
@@ -137,6 +143,7 @@ def report_text(record: dict[str, Any]) -> str:
         fields.append(f"Init Duration: {metrics['initDurationMs']:.2f} ms")
     if "restoreDurationMs" in metrics:
         fields.append(f"Restore Duration: {metrics['restoreDurationMs']:.2f} ms")
+        fields.append(f"Billed Restore Duration: {metrics['billedRestoreDurationMs']} ms")
     for each in record["spans"]:
         if each["name"] == "responseLatency":
             fields.append(f"First Byte: {each['durationMs']:.2f} ms")

@@ -23,6 +23,7 @@ from ..platform_events import (
     span,
     start_text,
     text_of,
+    whole_milliseconds,
 )
 from ..relay import Ending, Outcome
 
@@ -228,13 +229,24 @@ class EnvironmentLog:
         init: float | None,
         restore: float | None = None,
     ) -> None:
-        """It is over."""
+        """It is over.
+
+        AWS bills init with the first invocation, since 2025-08-01 for zip files on managed
+        runtimes, too ("AWS Lambda standardizes billing for INIT Phase"), but not on Managed
+        Instances. Of a restore it bills the runtime and its hooks, which is all there is of
+        one here.
+        """
         is_brief = not (self.is_json or self._is_heard)
         record = _result(invocation, is_brief=is_brief)
         duration = _duration(invocation, ended_at)
+        billed = duration
+        if init is not None and self._find is None:
+            billed += milliseconds(init)
+        if restore is not None:
+            billed += whole_milliseconds(milliseconds(restore))
         record["metrics"] = metrics = {
             "durationMs": duration,
-            "billedDurationMs": -int(-duration // 1),
+            "billedDurationMs": whole_milliseconds(billed),
             "memorySizeMB": self._function.memory,
         }
         if memory_used is not None:
@@ -243,6 +255,7 @@ class EnvironmentLog:
             metrics["initDurationMs"] = milliseconds(init)
         if restore is not None:
             metrics["restoreDurationMs"] = milliseconds(restore)
+            metrics["billedRestoreDurationMs"] = whole_milliseconds(milliseconds(restore))
         if is_brief:
             self._say(invocation, report_text(record))
         else:
