@@ -93,6 +93,8 @@ def test_a_failure_says_of_which_kind_it_is(serve, body, status, error_type):
     function.wait_for_log("REPORT")
     wait_for(lambda: "report" in types(events), "the report")
     ends = [each for each in events if each.type in ("platform.runtimeDone", "platform.report")]
+    if status == "timeout":
+        assert [each.record["metrics"]["durationMs"] for each in ends] == [1000.0, 1000.0]
     assert [(each.type, each.record["status"], each.record["errorType"]) for each in ends] == [
         ("platform.runtimeDone", status, error_type),
         ("platform.report", status, error_type),

@@ -7,14 +7,17 @@ import os
 import re
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from penstock.emulator import limits
 from penstock.emulator.environments import accounting, environments
+from penstock.emulator.platform_events import PlatformEvent
 from tests.tools import PATIENCE, is_running, wait_for
 
 from .test_freeze import is_stopped, linux
@@ -64,6 +67,7 @@ def test_a_second_start_that_takes_too_long_is_a_timeout(serve, monkeypatch):
     for phase in ("init", "invoke"):
         assert f"Phase: {phase}\tStatus: timeout\n" in function.log
     assert "Task timed out after 1.00 seconds" in function.log
+    assert "\tDuration: 1000.00 ms\tBilled Duration: 1000 ms\t" in function.log
     assert "Status: timeout\t\n" in function.log
     wait_for(lambda: not function.emulator.environment_pids, "the end of the environments")
 
@@ -101,13 +105,23 @@ def test_a_snapshot_waits_for_its_call(serve, command):
     assert function.log.count("RESTORE_REPORT") == 1
 
 
+def reported(events: list[PlatformEvent]) -> dict[str, Any]:
+    """The metrics of the first REPORT, which may come a moment after the answer."""
+
+    def reports() -> list[Any]:
+        return [event.record for event in events if event.type == "platform.report"]
+
+    wait_for(reports, "a report")
+    return reports()[0]["metrics"]
+
+
 def test_a_restore_is_billed(serve):
     function = serve("def handler(event, context): pass", snap_start=True)
     events = []
     function.emulator.subscribe(events.append)
     httpx.get(function.url)
-    function.wait_for_log("Billed Restore Duration: ")
-    (metrics,) = (event.record["metrics"] for event in events if event.type == "platform.report")
+    metrics = reported(events)
+    assert "Billed Restore Duration: " in function.log
     billed = metrics["billedRestoreDurationMs"]
     assert billed == math.ceil(metrics["restoreDurationMs"])
     assert metrics["billedDurationMs"] == math.ceil(round(metrics["durationMs"] + billed, 3))
@@ -143,12 +157,19 @@ def test_a_restore_that_fails(serve):
             raise ValueError("no")
 
         def handler(event, context): pass
+
+        print("LOADED", flush=True)
         """,
         snap_start=True,
     )
     events = []
     function.emulator.subscribe(events.append)
+    function.wait_for_log("LOADED")
+    called = time.monotonic()
     assert httpx.get(function.url).json()["errorMessage"] == "no"
+    metrics = reported(events)
+    # What was before the call, the start that led to the snapshot, is not of the invocation.
+    assert metrics["durationMs"] <= (time.monotonic() - called) * 1000
     function.wait_for_log("RESTORE_REPORT")
     assert re.search(r"RESTORE_REPORT Restore Duration: [\d.]+ ms\tStatus: error\n", function.log)
     done = [event.record for event in events if event.type == "platform.restoreRuntimeDone"]

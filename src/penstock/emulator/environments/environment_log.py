@@ -64,6 +64,8 @@ class EnvironmentLog:
         self._environment = environment
         self._current = current
         self._find = find
+        # What an invocation may take that has timed out, in seconds.
+        self._limit = float(function.timeout)
         variables = function.variables("", "")
         self.is_json = variables.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
         self._rendered = json_of if self.is_json else text_of
@@ -203,7 +205,8 @@ class EnvironmentLog:
         self.tell("platform.start", record, invocation)
 
     def timed_out(self, invocation: Invocation, seconds: float) -> None:
-        """It took longer than it may."""
+        """It took longer than `seconds`, which it may take."""
+        self._limit = seconds
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         text = f"{now} {invocation.request_id} Task timed out after {seconds:.2f} seconds\n"
         self._say(invocation, text)
@@ -214,7 +217,7 @@ class EnvironmentLog:
             return
         record = _result(invocation)
         record["metrics"] = {
-            "durationMs": _duration(invocation),
+            "durationMs": self._duration(invocation),
             "producedBytes": invocation.produced_bytes,
         }
         record["tracing"] = {"type": "X-Amzn-Trace-Id", "value": invocation.trace_id}
@@ -238,7 +241,7 @@ class EnvironmentLog:
         """
         is_brief = not (self.is_json or self._is_heard)
         record = _result(invocation, is_brief=is_brief)
-        duration = _duration(invocation, ended_at)
+        duration = self._duration(invocation, ended_at)
         billed = duration
         if init is not None and self._find is None:
             billed += milliseconds(init)
@@ -296,6 +299,14 @@ class EnvironmentLog:
         for subscriber in subscribers:
             subscriber(event)
 
+    def _duration(self, invocation: Invocation, until: float | None = None) -> float:
+        until = until or invocation.runtime_done_at or time.monotonic()
+        seconds = until - (invocation.delivered_at or until)
+        if invocation.has_timed_out:
+            # AWS reports a timeout of 3 seconds as 3000.00 ms, however long the end took.
+            seconds = min(seconds, self._limit)
+        return milliseconds(seconds)
+
     def _say(self, invocation: Invocation, text: str) -> None:
         if self._find is None:
             # Where there is one invocation, what has been printed comes before.
@@ -326,11 +337,6 @@ def _object_or_text(line: str) -> Record:
 
 def _ending(outcome: Outcome | None) -> Ending:
     return outcome.ending if outcome is not None else Ending.CUT
-
-
-def _duration(invocation: Invocation, until: float | None = None) -> float:
-    until = until or invocation.runtime_done_at or time.monotonic()
-    return milliseconds(until - (invocation.delivered_at or until))
 
 
 def _result(invocation: Invocation, *, is_brief: bool = False) -> dict[str, Any]:

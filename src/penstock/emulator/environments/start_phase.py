@@ -80,7 +80,7 @@ class StartPhase:
 
     def restore(self) -> None:
         """A call has come for the snapshot."""
-        self._restored_at = time.monotonic()
+        self._restored_at = self.began_at = time.monotonic()
         self._watch()
         self._log.restore_started()
 
