@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 import httpx
 import pytest
@@ -78,19 +79,20 @@ def test_on_managed_instances_init_is_not_billed(serve):
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "error_type"),
+    ("body", "status", "error_type", "line"),
     [
-        ("raise ValueError('no')", "error", "ValueError"),
-        ("os._exit(3)", "failure", "Runtime.ExitError"),
-        ("time.sleep(60)", "timeout", "Sandbox.Timedout"),
+        ("raise ValueError('no')", "error", "ValueError", ""),
+        ("os._exit(3)", "failure", "Runtime.ExitError", "error\tError Type: Runtime.ExitError"),
+        ("time.sleep(60)", "timeout", "Sandbox.Timedout", "timeout"),
     ],
 )
-def test_a_failure_says_of_which_kind_it_is(serve, body, status, error_type):
+def test_a_failure_says_of_which_kind_it_is(serve, body, status, error_type, line):
     function = serve(f"def handler(event, context): {body}", timeout=1)
     events = []
     function.emulator.subscribe(events.append)
     httpx.get(function.url, timeout=30)
-    function.wait_for_log("REPORT")
+    report = function.wait_for_log("REPORT").partition("\nREPORT")[2].splitlines()[0]
+    assert report.partition("\tStatus: ")[2] == line
     wait_for(lambda: "report" in types(events), "the report")
     ends = [each for each in events if each.type in ("platform.runtimeDone", "platform.report")]
     if status == "timeout":
@@ -106,6 +108,7 @@ def test_a_failure_says_of_which_kind_it_is(serve, body, status, error_type):
     [
         ("import nothing_of_the_sort", "Runtime.ImportModuleError"),
         ("os._exit(5)", "Runtime.ExitError"),
+        ("raise ValueError('no')", "Runtime.Unknown"),
     ],
 )
 def test_a_start_that_fails(serve, source, error_type):
@@ -113,8 +116,13 @@ def test_a_start_that_fails(serve, source, error_type):
     events = []
     function.emulator.subscribe(events.append)
     httpx.get(function.url)
-    function.wait_for_log(f"Phase: init\tStatus: error\tError Type: {error_type}")
+    failure = f"\tStatus: error\tError Type: {error_type}\n"
+    function.wait_for_log(f"Phase: init{failure}")
     wait_for(lambda: "report" in types(events), "the report")
+    assert re.search(rf"\nREPORT .*{failure}", function.log)
+    assert [event.record["errorType"] for event in events if "errorType" in event.record] == [
+        *[error_type] * 4
+    ]
     assert types(events)[0] == "initStart"
     assert types(events).count("initReport") == 1
 

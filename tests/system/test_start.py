@@ -68,7 +68,7 @@ def test_a_second_start_that_takes_too_long_is_a_timeout(serve, monkeypatch):
         assert f"Phase: {phase}\tStatus: timeout\n" in function.log
     assert "Task timed out after 1.00 seconds" in function.log
     assert "\tDuration: 1000.00 ms\tBilled Duration: 1000 ms\t" in function.log
-    assert "Status: timeout\t\n" in function.log
+    assert re.search(r"\nREPORT .*\tStatus: timeout\n", function.log)
     wait_for(lambda: not function.emulator.environment_pids, "the end of the environments")
 
 
@@ -171,7 +171,9 @@ def test_a_restore_that_fails(serve):
     # What was before the call, the start that led to the snapshot, is not of the invocation.
     assert metrics["durationMs"] <= (time.monotonic() - called) * 1000
     function.wait_for_log("RESTORE_REPORT")
-    assert re.search(r"RESTORE_REPORT Restore Duration: [\d.]+ ms\tStatus: error\n", function.log)
+    failure = r"\tStatus: error\tError Type: Runtime.AfterRestoreError\n"
+    assert re.search(rf"RESTORE_REPORT Restore Duration: [\d.]+ ms{failure}", function.log)
+    assert re.search(rf"\nREPORT .*{failure}", function.log)
     done = [event.record for event in events if event.type == "platform.restoreRuntimeDone"]
     assert done == [{"status": "error", "errorType": "Runtime.AfterRestoreError"}]
 

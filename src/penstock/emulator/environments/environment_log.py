@@ -66,6 +66,8 @@ class EnvironmentLog:
         self._find = find
         # What an invocation may take that has timed out, in seconds.
         self._limit = float(function.timeout)
+        # Of which type the failure of the start was.
+        self._start_error: str | None = None
         variables = function.variables("", "")
         self.is_json = variables.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
         self._rendered = json_of if self.is_json else text_of
@@ -163,6 +165,7 @@ class EnvironmentLog:
 
     def init_done(self, seconds: float, status: str, error_type: str | None = None) -> None:
         """The start of runtime and extensions is over."""
+        self._start_error = error_type
         error = {"errorType": error_type} if error_type else {}
         metrics = {"durationMs": milliseconds(seconds)}
         self.tell(
@@ -183,6 +186,7 @@ class EnvironmentLog:
 
     def restored(self, seconds: float, status: str, error_type: str | None = None) -> None:
         """The restore of a snapshot is over, with all that runs after it."""
+        self._start_error = error_type
         error = {"errorType": error_type} if error_type else {}
         self.tell("platform.restoreRuntimeDone", {"status": status, **error})
         metrics = {"durationMs": milliseconds(seconds)}
@@ -215,7 +219,7 @@ class EnvironmentLog:
         """The runtime is through with it; extensions may not be."""
         if not self._is_heard:
             return
-        record = _result(invocation)
+        record = self._result(invocation)
         record["metrics"] = {
             "durationMs": self._duration(invocation),
             "producedBytes": invocation.produced_bytes,
@@ -240,7 +244,7 @@ class EnvironmentLog:
         one here.
         """
         is_brief = not (self.is_json or self._is_heard)
-        record = _result(invocation, is_brief=is_brief)
+        record = self._result(invocation, is_brief=is_brief)
         duration = self._duration(invocation, ended_at)
         billed = duration
         if init is not None and self._find is None:
@@ -259,10 +263,14 @@ class EnvironmentLog:
         if restore is not None:
             metrics["restoreDurationMs"] = milliseconds(restore)
             metrics["billedRestoreDurationMs"] = whole_milliseconds(milliseconds(restore))
-        if is_brief:
-            self._say(invocation, report_text(record))
+        text = None
+        if not self.is_json:
+            is_of_handler = record["status"] == "error" and self._start_error is None
+            text = report_text(record, is_of_handler=is_of_handler)
+        if is_brief and text is not None:
+            self._say(invocation, text)
         else:
-            self.tell("platform.report", record, invocation)
+            self.tell("platform.report", record, invocation, text)
         outcome = invocation.relay.outcome
         ending = _ending(outcome)
         if ending in _FAILED_ON_THE_WAY and not self._log.is_stopping:
@@ -271,10 +279,19 @@ class EnvironmentLog:
         if hint is not None:
             self.line(hint)
 
-    def tell(self, kind: str, record: Record, invocation: Invocation | None = None) -> None:
-        """Tell of an event that `invocation`, if there is one, is concerned by."""
+    def tell(
+        self,
+        kind: str,
+        record: Record,
+        invocation: Invocation | None = None,
+        text: str | None = None,
+    ) -> None:
+        """Tell of an event that `invocation`, if there is one, is concerned by.
+
+        `text` is what the log says, if the event alone does not tell.
+        """
         event = PlatformEvent(kind, record, self._function.name, self._environment, time.time())
-        text = self._rendered(event)
+        text = text or self._rendered(event)
         if text is not None and invocation is not None:
             self._say(invocation, text)
         elif text is not None:
@@ -298,6 +315,12 @@ class EnvironmentLog:
             subscribers = self._subscribers
         for subscriber in subscribers:
             subscriber(event)
+
+    def _result(self, invocation: Invocation, *, is_brief: bool = False) -> dict[str, Any]:
+        record = _result(invocation, is_brief=is_brief)
+        if self._start_error is not None:
+            record["errorType"] = self._start_error
+        return record
 
     def _duration(self, invocation: Invocation, until: float | None = None) -> float:
         until = until or invocation.runtime_done_at or time.monotonic()

@@ -5,6 +5,7 @@ Source: AWS documentation, "Lambda runtime environment life cycle".
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -13,6 +14,10 @@ from .. import limits
 from ..deadlines import Deadline, Deadlines
 from .environment_log import EnvironmentLog
 from .extensions import Extension
+
+# What AWS takes for the type of a failure; of what a runtime says all else becomes
+# Runtime.Unknown or Function.Unknown. (AWS's open emulator; the extensions' types are AWS's.)
+_KNOWN_TYPE = re.compile(r"(Runtime|Function|Extension)\.[A-Z][a-zA-Z]+")
 
 
 class StartPhase:
@@ -107,6 +112,9 @@ class StartPhase:
             if self.is_done or self._failure_is_told:
                 return
             self._failure_is_told = True
+        if error_type is not None and not _KNOWN_TYPE.fullmatch(error_type):
+            part = "Function" if error_type.startswith("Function.") else "Runtime"
+            error_type = f"{part}.Unknown"
         now = time.monotonic()
         if self._restored_at is not None:
             self._log.restored(now - self._restored_at, status, error_type)
