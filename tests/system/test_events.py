@@ -96,6 +96,9 @@ def test_a_failure_says_of_which_kind_it_is(serve, body, status, error_type, lin
     wait_for(lambda: "report" in types(events), "the report")
     ends = [each for each in events if each.type in ("platform.runtimeDone", "platform.report")]
     if status == "timeout":
+        when = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+        words = rf"\n{when} [\da-f-]{{36}} Task timed out after 1.00 seconds\n"
+        assert re.search(words, function.log)
         assert [each.record["metrics"]["durationMs"] for each in ends] == [1000.0, 1000.0]
     assert [(each.type, each.record["status"], each.record["errorType"]) for each in ends] == [
         ("platform.runtimeDone", status, error_type),

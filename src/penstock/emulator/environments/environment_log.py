@@ -23,6 +23,7 @@ from ..platform_events import (
     span,
     start_text,
     text_of,
+    timestamp,
     whole_milliseconds,
 )
 from ..relay import Ending, Outcome
@@ -211,7 +212,7 @@ class EnvironmentLog:
     def timed_out(self, invocation: Invocation, seconds: float) -> None:
         """It took longer than `seconds`, which it may take."""
         self._limit = seconds
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        now = timestamp(time.time())
         text = f"{now} {invocation.request_id} Task timed out after {seconds:.2f} seconds\n"
         self._say(invocation, text)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 from .. import limits
 from ..deadlines import Deadline, Deadlines
+from ..invocations import Invocation
 from .environment_log import EnvironmentLog
 from .extensions import Extension
 
@@ -121,6 +122,14 @@ class StartPhase:
         elif not self.has_snapshot:
             self._log.runtime_ready(status, error_type)
             self._log.init_done(now - self.began_at, status, error_type)
+
+    def take_up(self, invocation: Invocation) -> None:
+        """It will get no further than the start, which is what it takes: tell, once."""
+        with self._lock:
+            if invocation.delivered_at is not None:
+                return
+            invocation.delivered_at = self.began_at
+        self._log.started(invocation)
 
     def end(self) -> None:
         """Watch the time no longer."""
