@@ -160,10 +160,17 @@ def report_text(record: dict[str, Any], *, is_of_handler: bool = False) -> str:
     return f"END RequestId: {request_id}\n" + "\t".join(fields) + "\n"
 
 
+def subscription_text(record: dict[str, Any], *, is_logs_api: bool = False) -> str:
+    """A subscription to the Telemetry API, or to the Logs API, as it stands in the log."""
+    types = ", ".join(each.capitalize() for each in record["types"])
+    api = "LOGS" if is_logs_api else "TELEMETRY"
+    return f"{api}\tName: {record['name']}\tState: {record['state']}\tTypes: [{types}]\n"
+
+
 def text_of(event: PlatformEvent) -> str | None:
     """How the log of a function with the log format Text tells of an event, if it does.
 
-    A report's line is `report_text`: it takes more than the event.
+    `report_text` and `subscription_text` make lines for which an event alone does not do.
     """
     record = event.record
     if isinstance(record, str):
@@ -187,9 +194,6 @@ def text_of(event: PlatformEvent) -> str | None:
     if event.type == "platform.extension":
         events = ", ".join(record["events"])
         return f"EXTENSION\tName: {record['name']}\tState: {record['state']}\tEvents: [{events}]\n"
-    if event.type == "platform.telemetrySubscription":
-        types = ", ".join(record["types"])
-        return f"TELEMETRY\tName: {record['name']}\tState: {record['state']}\tTypes: [{types}]\n"
     return None
 
 

@@ -22,6 +22,7 @@ from ..platform_events import (
     report_text,
     span,
     start_text,
+    subscription_text,
     text_of,
     timestamp,
     whole_milliseconds,
@@ -192,6 +193,12 @@ class EnvironmentLog:
         self.tell("platform.restoreRuntimeDone", {"status": status, **error})
         metrics = {"durationMs": milliseconds(seconds)}
         self.tell("platform.restoreReport", {"status": status, "metrics": metrics, **error})
+
+    def subscribed(self, name: str, types: tuple[str, ...], *, is_logs_api: bool) -> None:
+        """An extension wants to hear of events."""
+        record = {"name": name, "state": "Subscribed", "types": list(types)}
+        text = None if self.is_json else subscription_text(record, is_logs_api=is_logs_api)
+        self.tell("platform.telemetrySubscription", record, text=text)
 
     def init_repeats(self) -> None:
         """What comes now is a second start, within an invocation."""
