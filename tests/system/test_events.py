@@ -130,6 +130,16 @@ def test_a_start_that_fails(serve, source, error_type):
     assert types(events).count("initReport") == 1
 
 
+@pytest.mark.parametrize("source", ["os._exit(5)", "def handler(event, context): os._exit(5)"])
+def test_how_a_process_ended_is_told_by_a_line_of_our_own(serve, source):
+    function = serve(source)
+    request_id = httpx.get(function.url).headers["x-amzn-requestid"]
+    function.wait_for_log(
+        f"penstock: the response to {request_id} never came (Runtime.ExitError: RequestId: "
+        f"{request_id} Error: Runtime exited with error: exit status 5)\n"
+    )
+
+
 def test_a_log_in_json_has_the_events(serve):
     function = serve(
         "def handler(event, context): print('said')",

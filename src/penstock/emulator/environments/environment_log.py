@@ -37,8 +37,11 @@ _REQUEST_ID = re.compile(rb'"requestId": ?"([^"]+)"')
 _EARLY_EVENTS = 1000
 
 # A failure after the first byte is told by the front, which knows what its caller saw of it.
+# Why a process ended stands in no log of AWS's whose REPORT has an `Error Type`, as far as
+# known: the line that tells it, above END, is of those from before the end of 2024.
 _FAILED_ON_THE_WAY = {
     Ending.CUT: "was cut off in its middle",
+    Ending.EXITED: "never came",
     Ending.TOO_LARGE: "is larger than Lambda allows",
     Ending.TIMEOUT: "did not end in time",
 }
