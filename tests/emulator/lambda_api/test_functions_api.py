@@ -182,6 +182,16 @@ def test_an_update_to_a_runtime_that_is_not_there_has_no_effect(aws):
     assert aws.invoke() == {"version": "$LATEST"}
 
 
+def test_a_variable_says_how_many_invocations_there_are_at_once(aws):
+    source = "import os\ndef handler(event, context): return os.environ[event]\n"
+    variables = {"AWS_LAMBDA_MAX_CONCURRENCY": "4"}
+    aws.create(files={"app.py": source}, Environment={"Variables": variables})
+    assert aws.invoke(Payload='"AWS_LAMBDA_INITIALIZATION_TYPE"') == "lambda-managed-instances"
+    assert aws.invoke(Payload='"AWS_LAMBDA_MAX_CONCURRENCY"') == "4"
+    aws.client.update_function_configuration(FunctionName="app", Environment={"Variables": {}})
+    assert aws.invoke(Payload='"AWS_LAMBDA_INITIALIZATION_TYPE"') == "on-demand"
+
+
 def test_there_is_a_function_of_a_name_once(aws):
     aws.create()
     with pytest.raises(aws.client.exceptions.ResourceConflictException) as caught:
@@ -291,6 +301,19 @@ def test_what_is_not_there_or_wrong_is_said_as_on_aws(operation, case, aws):
             {"Environment": {"Variables": {"AA": "x" * 4090}}},
             "InvalidParameterValueException",
             "exceeded the 4KB limit. String measured: {",
+        ),
+        (
+            {"Environment": {"Variables": {"AWS_LAMBDA_MAX_CONCURRENCY": "many"}}},
+            "InvalidParameterValueException",
+            "AWS_LAMBDA_MAX_CONCURRENCY is a number of invocations, 1 or more, not 'many'",
+        ),
+        (
+            {
+                "Environment": {"Variables": {"AWS_LAMBDA_MAX_CONCURRENCY": "2"}},
+                "SnapStart": {"ApplyOn": "PublishedVersions"},
+            },
+            "InvalidParameterValueException",
+            "SnapStart and the variable AWS_LAMBDA_MAX_CONCURRENCY",
         ),
         ({"Environment": {"Variables": {"A": "x"}}}, "ValidationException", "Map keys must"),
         ({"FunctionName": "a" * 65}, "InvalidParameterValueException", "less than or equal to 64"),
