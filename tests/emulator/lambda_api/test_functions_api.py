@@ -153,7 +153,19 @@ def test_a_custom_runtime_is_started_in_its_folder(aws):
 def test_a_bootstrap_that_is_not_executable_is_said(aws):
     aws.create(Runtime="provided.al2023", Code={"ZipFile": zipped({"bootstrap": "#!/bin/sh\n"})})
     assert "bootstrap is not executable in the zip file: calls will fail" in aws.log
-    assert aws.invoke()["errorType"].startswith("Runtime.")
+    error = aws.invoke()
+    assert error["errorType"] == "Runtime.InvalidEntrypoint"
+    assert error["errorMessage"].endswith(" fork/exec /var/task/bootstrap: permission denied")
+
+
+def test_without_a_bootstrap_there_is_nothing_to_start(aws):
+    aws.create(Runtime="provided.al2023", Code={"ZipFile": zipped({"any": ""})})
+    assert "there is no bootstrap in the zip file or a layer: calls will fail" in aws.log
+    error = aws.invoke()
+    assert error["errorType"] == "Runtime.InvalidEntrypoint"
+    assert error["errorMessage"].endswith(
+        "Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
+    )
 
 
 def test_a_runtime_that_is_not_there_makes_a_function_that_failed(aws):

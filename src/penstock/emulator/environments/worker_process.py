@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from .entrypoint import why_not_started
 from .guardian import kill_marked
 
 _GUARDIAN = Path(__file__).with_name("guardian.py")
@@ -36,7 +37,8 @@ class WorkerProcess:
 
     The folder `temporary`, if there is one, is deleted by `kill`, and when the emulator is
     killed.
-    `on_output` gets what the process prints (both streams, in order) as bytes;
+    `on_output` gets what the process prints (both streams, in order) as bytes, and if it
+    cannot be started why not;
     `on_exit` gets the exit status when it has ended, negative for a signal. Both are
     called from threads of this object.
     """
@@ -85,9 +87,14 @@ class WorkerProcess:
         finally:
             os.close(control)
             os.close(report)
-        # Nothing is written if the command cannot be started: then this is empty.
+        # Nothing is written if the guardian itself cannot be started: then this is empty.
         with os.fdopen(reported, "rb") as pipe:
-            self.pid = int(pipe.read() or 0)
+            number = int(pipe.read() or 0)
+        self.pid = max(number, 0)
+        #: The kernel's error if the command could not be started, else 0.
+        self.start_error = max(-number, 0)
+        if self.start_error:
+            on_output(why_not_started(command[0], folder, self.start_error).encode())
         try:
             for target, name in ((self._read, "output"), (self._wait, "exit")):
                 name = f"worker-{name}-{self.pid}"
