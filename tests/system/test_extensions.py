@@ -225,6 +225,15 @@ def test_an_extension_that_hangs_ends_the_invocation_in_time(serve, extensions):
     wait_for(lambda: not function.emulator.environment_pids, "the end of the environment")
 
 
+def test_beside_several_invocations_an_extension_hears_of_the_end_only(serve, extensions):
+    hears = 'me = register("SHUTDOWN")\nprint("HEARD", next_event(me)["eventType"], flush=True)\n'
+    function = serve(PLAIN, extensions_folder=extensions(hears=hears), max_concurrency=2)
+    assert httpx.get(function.url).status_code == 200
+    assert httpx.get(function.url).status_code == 200
+    function.emulator.stop()
+    assert "HEARD SHUTDOWN\n" in function.log
+
+
 REPORTS_AN_ERROR = """
 me = register("INVOKE")
 call("POST", "/2020-01-01/extension/init/error", {"errorMessage": "no"},
