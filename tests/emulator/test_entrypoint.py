@@ -71,6 +71,8 @@ def test_what_is_there_no_longer_is_none(tmp_path):
         "Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
     )
     assert f"cannot start {tmp_path}/bootstrap: No such file or directory\n" in log
+    # AWS always tells how much memory was used, and nothing has run.
+    assert "\tMax Memory Used: 0 MB\t" in log
 
 
 def test_a_status_of_127_of_its_own_is_no_invalid_entrypoint(tmp_path):

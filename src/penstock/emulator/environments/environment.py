@@ -126,7 +126,7 @@ class Environment:
                 on_exit=self._process_ended,
                 on_extension_exit=self._extension_ended,
             )
-            self._accounting.watch(lambda: self.pid, self._memory_used_up)
+            self._accounting.watch(lambda: self._processes.pids, self._memory_used_up)
         except BaseException:
             self._start.end()
             self._server.stop()

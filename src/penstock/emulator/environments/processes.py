@@ -179,10 +179,16 @@ class Processes:
         return RUNTIME_SECONDS_WITH_INTERNAL if internal else RUNTIME_SECONDS
 
     def kill_runtime(self) -> None:
-        """Kill the runtime's process only. Returns at once."""
+        """Kill the runtime's process only, or, if it is not there yet, all. Returns at once."""
         with self._lock:
-            if self._runtime is not None:
-                self._runtime.kill_alone()
+            runtime = self._runtime
+            if runtime is not None:
+                runtime.kill_alone()
+            else:
+                self._is_killed = True
+        if runtime is None:
+            self.kill()
+            self._extensions.close()
 
     def end_extensions(self, reason: str, seconds: float) -> None:
         """Tell extensions of the end, for the reason that AWS names so, and see to it."""
@@ -204,7 +210,18 @@ class Processes:
         if runtime is not None:
             runtime.drain_output()
 
+    @property
+    def all(self) -> list[WorkerProcess]:
+        """Those that are started; without waiting for what is being started."""
+        others = list(self._others.values())
+        return others if self._runtime is None else [self._runtime, *others]
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of runtime and extensions, of those that run."""
+        return [process.pid for process in self.all if process.pid and not process.has_ended]
+
     def peak_memory_mb(self) -> int | None:
-        """The most resident memory the runtime has had, in MB; None where unknown."""
-        runtime = self.runtime
-        return runtime.peak_memory_mb() if runtime is not None else None
+        """The most resident memory that each has had, together, in MB; None where unknown."""
+        known = [peak for each in self.all if (peak := each.peak_memory_mb()) is not None]
+        return sum(known) if known else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import secrets
@@ -59,6 +60,8 @@ class WorkerProcess:
         self._reading = threading.Condition()
         self._passed_on = True
         self._peak_mb: int | None = None
+        #: Whether it is over: from then on the process id may be another's.
+        self.has_ended = False
         self._peak_holds_until = 0.0
         self._token = secrets.token_hex(16)
         guardian = [sys.executable, "-I", "-S", str(_GUARDIAN)]
@@ -87,9 +90,9 @@ class WorkerProcess:
         finally:
             os.close(control)
             os.close(report)
+        self._reports = os.fdopen(reported, "rb")
         # Nothing is written if the guardian itself cannot be started: then this is empty.
-        with os.fdopen(reported, "rb") as pipe:
-            number = int(pipe.read() or 0)
+        number = int(self._reports.readline() or 0)
         self.pid = max(number, 0)
         #: The kernel's error if the command could not be started, else 0.
         self.start_error = max(-number, 0)
@@ -101,6 +104,7 @@ class WorkerProcess:
                 threading.Thread(target=target, name=name, daemon=True).start()
         except BaseException:
             self.kill()
+            self._reports.close()
             raise
 
     def kill(self) -> None:
@@ -166,6 +170,14 @@ class WorkerProcess:
             os.close(status)
         return -(-int(found[1]) // 1024) if found else None
 
+    def _take_last_peak(self) -> None:
+        """It has ended: what the guardian says of its memory is the last word."""
+        self.has_ended, self._peak_holds_until = True, math.inf
+        with self._reports as pipe:
+            kilobytes = int(pipe.readline() or 0)
+        if kilobytes or self.start_error:
+            self._peak_mb = max(self._peak_mb or 0, -(-kilobytes // 1024))
+
     def drain_output(self) -> None:
         """Wait until everything printed so far was passed on, for a moment at the most."""
         deadline = time.monotonic() + _DRAIN_SECONDS
@@ -207,6 +219,7 @@ class WorkerProcess:
                     os.killpg(self.pid, signal.SIGKILL)
             kill_marked(self._token)
         self.kill()  # lets go of the pipe
+        self._take_last_peak()
         self.drain_output()
         self._on_exit(status)
 
