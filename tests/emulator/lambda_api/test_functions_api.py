@@ -321,6 +321,7 @@ def test_what_is_not_there_or_wrong_is_said_as_on_aws(operation, case, aws):
         ),
         (
             {
+                "Runtime": "python3.13",
                 "Environment": {"Variables": {"AWS_LAMBDA_MAX_CONCURRENCY": "2"}},
                 "SnapStart": {"ApplyOn": "PublishedVersions"},
             },
