@@ -231,6 +231,25 @@ def test_memory_is_that_of_all_processes(serve):
 
 
 @linux
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def handler(event, context): os.write(1, b'x' * len(bytearray(90_000_000))); os._exit(1)",
+        "data = bytearray(90_000_000)\nos._exit(3)",
+        "data = bytearray(90_000_000)\nraise ValueError",
+        "data = bytearray(90_000_000)\ndef handler(event, context): time.sleep(60)",
+    ],
+    ids=["exits", "exits while starting", "raises while starting", "takes too long"],
+)
+def test_what_has_ended_has_used_memory_too(serve, source):
+    # Nobody has looked while it was there.
+    function = serve(source, timeout=2)
+    httpx.get(function.url)
+    report = function.wait_for_log("REPORT RequestId")
+    assert 90 <= int(re.search(r"Max Memory Used: (\d+) MB", report)[1]) < 128
+
+
+@linux
 def test_what_uses_too_much_memory_is_killed_if_it_is_to_be(serve):
     function = serve(
         """

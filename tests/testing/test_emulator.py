@@ -302,6 +302,13 @@ def test_an_environment_may_have_several_invocations_at_once(folder):
         assert function.invoke([name]).json() == {name: "8"}
 
 
+def test_a_variable_says_how_many_at_once_too(folder):
+    name = "AWS_LAMBDA_MAX_CONCURRENCY"
+    with testing.emulator("app.py:variables", folder=folder, environment={name: "8"}) as function:
+        found = function.invoke([name, "AWS_LAMBDA_INITIALIZATION_TYPE"]).json()
+    assert found == {name: "8", "AWS_LAMBDA_INITIALIZATION_TYPE": "lambda-managed-instances"}
+
+
 def test_buffered_is_buffered(folder):
     with testing.emulator("app.py:echo", folder=folder, invoke_mode="BUFFERED") as function:
         assert httpx.get(f"{function.function_url}/here").json()["rawPath"] == "/here"
@@ -462,6 +469,11 @@ def test_the_processes_end_in_the_middle_of_an_invocation(folder, gate):
             "two REST APIs with the id 'shop'",
         ),
         ("app.py:echo", {"max_concurrency": 2, "snap_start": True}, "do not go together"),
+        (
+            "app.py:echo",
+            {"environment": {"AWS_LAMBDA_MAX_CONCURRENCY": "x"}},
+            "AWS_LAMBDA_MAX_CONCURRENCY is a number of invocations, 1 or more, not 'x'",
+        ),
         ("app.py:echo", {"environment": {"_HANDLER": "x"}}, "cannot set _HANDLER: Lambda itself"),
         ("app.py:echo", {"environment": {"AWS_REGION": "x"}}, "Region is the AWS_REGION of the"),
     ],

@@ -88,7 +88,7 @@ class Environment:
         self._shutdown_reason: str | None = None
         self._programs = external_extensions(function.extensions_folder, self._log.line)
         self._extensions = Extensions([path.name for path in self._programs])
-        self._processes = Processes(self._extensions)
+        self._processes = Processes(function, self._extensions)
         self._freezer = Freezer(self._work, self._processes)
         self._subscriptions = Subscriptions(self._log)
         self._accounting = Accounting(function, self._log.line)
@@ -118,7 +118,6 @@ class Environment:
         try:
             variables |= self._accounting.variables()
             self._processes.start(
-                self.function,
                 self._programs,
                 command,
                 variables,
@@ -127,7 +126,7 @@ class Environment:
                 on_exit=self._process_ended,
                 on_extension_exit=self._extension_ended,
             )
-            self._accounting.watch(lambda: self.pid, self._memory_used_up)
+            self._accounting.watch(lambda: self._processes.pids, self._memory_used_up)
         except BaseException:
             self._start.end()
             self._server.stop()
@@ -460,7 +459,7 @@ class Environment:
             self._end_server()
         self._log.flush()
         if not self._is_stopping:
-            self._start.fail("error", "Runtime.ExitError")
+            self._start.fail("error", self._processes.why_ended("", status).error_type)
         undone: list[Invocation] = []
         with self._lock:
             self._start.end()
@@ -473,7 +472,8 @@ class Environment:
             self._changed.notify_all()
         for invocation in left:
             self._start.take_up(invocation)
-            invocation.relay.break_off(self._init_error or exited(invocation.request_id, status))
+            why = self._init_error or self._processes.why_ended(invocation.request_id, status)
+            invocation.relay.break_off(why)
             self._finish(invocation)
         self._subscriptions.stop()
         self._processes.end_extensions(
