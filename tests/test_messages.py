@@ -182,6 +182,7 @@ def test_a_value_that_is_no_text_at_all_is_refused():
     ("value", "message"),
     [
         (5, "the value of 'x-tag' must be a str, not int; write '5'"),
+        (True, "the value of 'x-tag' must be a str, not bool; write 'true'"),
         (
             ["a", "b"],
             (

@@ -306,6 +306,9 @@ def _checked_value(name: object, value: object) -> str:
         hint = ""
         if isinstance(value, (list, tuple)):
             hint = "; use cookies or multiValueHeaders for several values"
+        elif isinstance(value, bool):
+            # As in JSON: what reads a header knows no `True`.
+            hint = f"; write {str(value).lower()!r}"
         elif isinstance(value, (int, float)):
             hint = f"; write {str(value)!r}"
         raise PreludeError(

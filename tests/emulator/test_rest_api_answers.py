@@ -40,9 +40,15 @@ JSON_TYPE = ("Content-Type", "application/json")
         ({"headers": {"a": "b", "c": True, "d": None}}, 200, [("a", "b"), ("c", "true")], b""),
         ({"multiValueHeaders": {"a": ["1", "2"]}}, 200, [("a", "1"), ("a", "2")], b""),
         (
-            {"headers": {"A": "single", "b": "c"}, "multiValueHeaders": {"a": ["list"]}},
+            {"headers": {"A": "single", "b": "c"}, "multiValueHeaders": {"a": ["1", "2"]}},
             200,
-            [("b", "c"), ("a", "list")],
+            [("b", "c"), ("a", "1"), ("a", "2"), ("a", "single")],
+            b"",
+        ),
+        (
+            {"headers": {"a": "1"}, "multiValueHeaders": {"A": ["1", "2"]}},
+            200,
+            [("A", "1"), ("A", "2")],
             b"",
         ),
         ({"headers": {"content-type": "text/x"}}, 200, [("content-type", "text/x")], b""),
@@ -91,22 +97,35 @@ def test_what_api_gateway_says_itself_is_renamed_in_the_functions_answer():
         ({"statusCode": 200, "cookies": ["a=b"]}, "use multiValueHeaders and Set-Cookie"),
         ({"errorMessage": "x"}, "the key 'errorMessage'"),
         ({"statusCode": "test"}, "statusCode is 'test'"),
-        ({"statusCode": 700}, "statusCode is 700"),
-        ({"statusCode": 101}, "statusCode is 101"),
         ({"statusCode": True}, "statusCode is True"),
         ({"headers": []}, "headers is []; write an object"),
         ({"headers": {"a": ["b"]}}, "lists into multiValueHeaders"),
         ({"headers": {"a": 1}}, "'a' is 1; write text"),
         ({"multiValueHeaders": {"a": "b"}}, "has 'b' for 'a'; write a list of text"),
         ({"multiValueHeaders": {"a": [1]}}, "write a list of text"),
-        ({"headers": {"a": "b\r\nc: d"}}, "would start another header"),
-        ({"headers": {"a b": "c"}}, "is no HTTP header name"),
         ({"body": {"a": 1}}, "body is of type dict; write text, as by json.dumps(...)"),
     ],
 )
 def test_what_is_no_proxy_response_is_refused_with_what_would_be_right(result, found):
     with pytest.raises(MalformedResponseError) as raised:
         Answer(result)
+    assert found in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("result", "found"),
+    [
+        ({"statusCode": 700}, "statusCode is 700; write a number from 200 to 599"),
+        ({"statusCode": 99}, "statusCode is 99; write a number from 200 to 599"),
+        ({"statusCode": "103"}, "after which another response would have to come; write"),
+        ({"headers": {"a": "b\r\nc: d"}}, "would start another header"),
+        ({"headers": {"a b": "c"}}, "is no HTTP header name"),
+    ],
+)
+def test_a_head_that_http_cannot_carry_is_refused_without_a_word_on_aws(result, found):
+    with pytest.raises(ValueError) as raised:  # noqa: PT011 - the text is looked at
+        Answer(result)
+    assert not isinstance(raised.value, MalformedResponseError)
     assert found in str(raised.value)
 
 
@@ -184,7 +203,7 @@ def test_a_content_length_of_a_stream_stands():
         ({"isBase64Encoded": False}, "the key 'isBase64Encoded'"),
         ({"headers": {"a": ["b"]}}, "multiValueHeaders for several"),
         ({"multiValueHeaders": {"a": "b"}}, "a list of str"),
-        ({"statusCode": 99}, "from 100 to 599"),
+        ({"headers": {"a": True}}, "must be a str, not bool; write 'true'"),
         ({"headers": {"content-length": "x"}}, "which is no number"),
         ({"multiValueHeaders": {"content-length": ["1", "2"]}}, "which is no number"),
     ],
@@ -192,4 +211,22 @@ def test_a_content_length_of_a_stream_stands():
 def test_metadata_that_api_gateway_does_not_take(metadata, found):
     with pytest.raises(MalformedResponseError) as raised:
         head_of_stream(metadata)
+    assert found in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "found"),
+    [
+        ("203", 'statusCode is "203"; write a number from 200 to 599, without quotes'),
+        (None, "statusCode is null; write"),
+        (True, "statusCode is true; write"),
+        (99, "statusCode is 99; write"),
+        (600, "statusCode is 600; write"),
+        (103, "the status is 103, after which another response would have to come; write"),
+    ],
+)
+def test_a_status_of_a_stream_is_refused_without_a_word_on_aws(status, found):
+    with pytest.raises(ValueError) as raised:  # noqa: PT011 - the text is looked at
+        head_of_stream({"statusCode": status})
+    assert not isinstance(raised.value, MalformedResponseError)
     assert found in str(raised.value)

@@ -314,6 +314,9 @@ def json_type(response):
         (b"[1, 2]", b"[1,2]"),
         (b"{}", b"{}"),
         (b'{"status": 404}', b'{"status":404}'),
+        (b'{"b": "x/y", "a/": "\\\\/"}', b'{"b":"x\\/y","a\\/":"\\\\\\/"}'),
+        (b'["x/y"]', b'["x/y"]'),
+        (b'"x/y"', b"x/y"),
     ],
 )
 def test_a_result_without_a_status_is_200_and_json(payload, body):
@@ -356,6 +359,7 @@ def test_a_status_that_is_none_is_a_502(status):
     assert response.status == 502
     assert response.body == b"Internal Server Error"
     assert json_type(response)
+    assert "AWS answers 502 to this, because its statusCode is no number" in response.refusal
 
 
 @pytest.mark.parametrize("payload", [b"", b"no JSON", b'{"a"', b"\xff", b"[" * 100_000])
@@ -363,6 +367,14 @@ def test_a_result_that_is_no_json_is_a_502(payload):
     response = response_from_result(payload)
 
     assert (response.status, response.body) == (502, b"Internal Server Error")
+    assert "because the function's response is no JSON" in response.refusal
+
+
+def test_a_502_that_the_function_wants_is_no_refusal():
+    response = response_from_result(b'{"statusCode":502,"body":"Internal Server Error"}')
+
+    assert (response.status, response.body) == (502, b"Internal Server Error")
+    assert not response.refusal
 
 
 def test_a_function_that_failed_is_a_502_of_21_bytes():
@@ -423,6 +435,44 @@ def test_cookies_that_are_no_list_are_passed_over(cookies):
     response = response_from_result(b'{"statusCode":200,"cookies":%s}' % cookies.encode())
 
     assert json_type(response)
+
+
+@pytest.mark.parametrize(
+    ("result", "unheeded"),
+    [
+        ('"headers":["a: b"]', ['headers is ["a: b"]; write an object']),
+        ('"cookies":"a=1"', ['cookies is "a=1"; write a list']),
+        (
+            '"multiValueHeaders":{"X-A":["1","2"],"Content-Type":["a/b"]}',
+            [
+                (
+                    'multiValueHeaders has ["X-A", "Content-Type"], which is for REST APIs and '
+                    "load balancers; write headers, with commas between several values, and "
+                    "cookies, a list"
+                )
+            ],
+        ),
+        ('"isBase64Encoded":"true"', ['isBase64Encoded is "true"; write a boolean, true']),
+        (
+            '"cookies":{"a":1},"isBase64Encoded":1',
+            [
+                'cookies is {"a": 1}; write a list',
+                "isBase64Encoded is 1; write a boolean, true",
+            ],
+        ),
+        (
+            '"headers":{"x-a":"1,2"},"multiValueHeaders":{"X-A":["1","2"]},"cookies":["a=1"]',
+            [],
+        ),
+        ('"isBase64Encoded":false', []),
+        ('"headers":null,"multiValueHeaders":{},"cookies":null,"isBase64Encoded":null', []),
+    ],
+)
+def test_what_is_passed_over_is_told_with_what_would_be_right(result, unheeded):
+    response = response_from_result(('{"statusCode":200,' + result + "}").encode())
+
+    assert response.status == 200
+    assert response.unheeded == unheeded
 
 
 @pytest.mark.parametrize(

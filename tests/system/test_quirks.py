@@ -270,15 +270,24 @@ def test_a_response_that_is_cut_before_its_head_is_whole_had_begun(serve):
     assert line.startswith("the response was cut off before its head was whole (Runtime.ExitError")
 
 
-@pytest.mark.parametrize("invoke_mode", ["RESPONSE_STREAM", "BUFFERED"])
-def test_strict_answers_502_to_an_error(serve, invoke_mode):
+@pytest.mark.parametrize(
+    ("invoke_mode", "who"),
+    [
+        (
+            "RESPONSE_STREAM",
+            "Penstock answers 502 to this (AWS: 200 with the error as the body, error-is-200)",
+        ),
+        ("BUFFERED", "AWS answers 502 to this"),
+    ],
+)
+def test_strict_answers_502_to_an_error(serve, invoke_mode, who):
     function = serve(FAILS_EARLY, quirks=STRICT, invoke_mode=invoke_mode)
 
     answer = httpx.get(function.url)
 
     assert (answer.status_code, answer.content) == (502, b"Internal Server Error")
     line = line_of(function, answer)
-    assert line.startswith("AWS answers 502 to this, because the function failed")
+    assert line.startswith(f"{who}, because the function failed")
     assert line.endswith("(ValueError: early)")
 
 
@@ -292,6 +301,88 @@ def test_a_status_that_is_none_is_a_502_that_says_why(serve, invoke_mode):
     assert (answer.status_code, answer.content) == (502, b"Internal Server Error")
     line = line_of(function, answer)
     assert line.startswith("AWS answers 502 to this, because its statusCode is no number")
+
+
+PRELUDE = """
+    @streamify_response
+    def handler(event, response_stream, context):
+        response_stream.content_type = "application/vnd.awslambda.http-integration-response"
+"""
+
+
+@pytest.mark.parametrize("invoke_mode", ["RESPONSE_STREAM", "BUFFERED"])
+def test_a_prelude_with_a_status_that_is_none_is_a_502_and_nothing_behind_it(serve, invoke_mode):
+    source = (
+        PRELUDE
+        + """
+        response_stream.write(b'{"statusCode":700}' + bytes(8) + b"body")
+    """
+    )
+    function = serve(source, invoke_mode=invoke_mode)
+
+    answer = httpx.get(function.url)
+
+    assert (answer.status_code, answer.content) == (502, b"Internal Server Error")
+    line = line_of(function, answer)
+    assert line.startswith("AWS answers 502 to this, because its statusCode is no number")
+    assert "drops" not in function.log
+
+
+@pytest.mark.parametrize("invoke_mode", ["RESPONSE_STREAM", "BUFFERED"])
+@pytest.mark.parametrize(
+    ("metadata", "reason"),
+    [
+        (
+            '{"statusCode":103}',
+            (
+                "the status is 103, after which another response would have to come; "
+                "write a number from 200 to 599"
+            ),
+        ),
+        (
+            '{"headers":{"a":"b\\\\nc"}}',
+            "the value of 'a' has '\\n' in it, which would start another header; remove it",
+        ),
+    ],
+)
+def test_a_head_that_http_cannot_carry_is_a_502_and_nobody_says_that_aws_does_so(
+    serve, invoke_mode, metadata, reason
+):
+    source = (
+        PRELUDE
+        + f"""
+        response_stream.write(b'{metadata}' + bytes(8))
+    """
+    )
+    function = serve(source, invoke_mode=invoke_mode)
+
+    answer = httpx.get(function.url)
+
+    assert (answer.status_code, answer.content) == (502, b"Internal Server Error")
+    assert line_of(function, answer) == (
+        f"Penstock answers 502 to this (what AWS does is not known), because {reason}"
+    )
+
+
+def test_a_prelude_without_an_end_is_answered_once(serve, gate):
+    source = (
+        PRELUDE
+        + """
+        response_stream.write(b"x" * 20_000)
+        pass_gate("refused")
+        response_stream.write(b"x" * 20_000)
+    """
+    )
+    function = serve(source, max_environments=1)
+
+    with httpx.Client() as client:
+        answer = client.get(function.url)
+        gate.open("refused")
+
+        assert (answer.status_code, answer.content) == (502, b"Internal Server Error")
+        assert "no eight NUL bytes" in line_of(function, answer)
+        function.wait_for_log("REPORT RequestId")
+    assert function.log.count("no eight NUL bytes") == 1
 
 
 # proxy-response-as-body
@@ -318,6 +409,49 @@ def test_without_the_quirk_its_body_is_the_body(serve):
     assert (answer.status_code, answer.text) == (202, "whole")
     assert answer.headers["content-type"] == "text/plain"
     assert said_nothing(function)
+
+
+# what a Function URL does not take
+
+
+LISTS = """
+    def handler(event, context):
+        return {"statusCode": 202, "multiValueHeaders": {"x-a": ["1"]}, "cookies": "a=1"}
+"""
+
+
+@pytest.mark.parametrize("invoke_mode", ["RESPONSE_STREAM", "BUFFERED"])
+def test_what_is_not_heeded_in_an_answer_is_explained(serve, invoke_mode):
+    function = serve(LISTS, invoke_mode=invoke_mode)
+
+    answer = httpx.get(function.url)
+
+    assert answer.status_code == 202
+    assert not {"x-a", "set-cookie"} & set(answer.headers)
+    function.wait_for_log(
+        f"{answer.headers['x-amzn-requestid']} (Function URL): not heeded in the answer, for a "
+        'Function URL is not known to take it: cookies is "a=1"; write a list; '
+        'multiValueHeaders has ["x-a"], which is for REST APIs and load balancers; write headers, '
+        "with commas between several values, and cookies, a list"
+    )
+
+
+@pytest.mark.parametrize("invoke_mode", ["RESPONSE_STREAM", "BUFFERED"])
+def test_what_is_not_heeded_in_a_prelude_is_explained(serve, invoke_mode):
+    function = serve(
+        """
+        @streamify_response
+        def handler(event, context):
+            yield Prelude(202, {"x-b": "1"}, (), {"x-a": ["1"], "x-b": ["1"]})
+        """,
+        invoke_mode=invoke_mode,
+    )
+
+    httpx.get(function.url)
+
+    log = function.wait_for_log("not heeded in the answer")
+    assert log.count("not heeded in the answer") == 1
+    assert 'multiValueHeaders has ["x-a"], which' in log
 
 
 # dry-run-runs

@@ -184,8 +184,6 @@ MALFORMED = {
     "body in metadata": (yields(b'{"body":"x"}' + NULS), "the key 'body'"),
     "list in headers": (yields(b'{"headers":{"a":["b"]}}' + NULS + b"x"), "multiValueHeaders"),
     "CR and LF": (yields(b'{"headers":{"a":"b\\r\\nc: d"}}' + NULS), "would start another header"),
-    "status 99": (yields(b'{"statusCode":99}' + NULS + b"x"), "from 100 to 599"),
-    "status 101": (yields(b'{"statusCode":101}' + NULS + b"x"), "cannot be sent"),
     "a plain proxy response": (
         "def handler(event, context):\n    return {'statusCode': 200, 'body': 'x'}\n",
         "a handler that does not stream needs BUFFERED",
@@ -224,6 +222,16 @@ def test_a_malformed_stream_is_aws_502_and_the_log_says_what_to_do(which, serve_
     log = api.wait_for_log(reason)
     request_id = answer.headers["x-amzn-requestid"]
     assert f"{request_id}: GET /local/ (REST API): AWS answers 502" in log
+
+
+@pytest.mark.parametrize("status", [b"99", b"101", b'"203"', b"null"])
+def test_a_status_that_is_none_is_502_and_nobody_says_that_aws_does_so(status, serve_api):
+    api = serve_api(yields(b'{"statusCode":' + status + b"}" + NULS + b"x"))
+    answer = api.get()
+    assert (answer.status_code, answer.content) == (502, ERROR)
+    line = "Penstock answers 502 to this (what AWS does is not known), because"
+    log = api.wait_for_log(f"{answer.headers['x-amzn-requestid']}: GET /local/ (REST API): {line}")
+    assert "write a number from 200 to 599" in log
 
 
 @pytest.mark.parametrize(

@@ -23,16 +23,34 @@ _TEXT_TYPES = ("application/json", "application/xml", "application/javascript")
 
 INTERNAL_SERVER_ERROR = b"Internal Server Error"
 
+# As captured for 700.
+_NO_STATUS = (
+    "AWS answers 502 to this, because its statusCode is no number; write one from 200 to 599 "
+    "(one that is made of digits may be text)"
+)
+_NO_JSON = (
+    "Penstock answers 502 to this (what AWS does is not known), because the function's "
+    "response is no JSON; return what json.dumps takes"
+)
+
 
 class UrlResponse:
-    """What a Function URL answers: `status`, `headers` (a list of pairs) and `body`."""
+    """What a Function URL answers: `status`, `headers` (a list of pairs) and `body`.
 
-    __slots__ = ("body", "headers", "status")
+    `refusal` is a line for the log if that is a 502 instead of what the function wanted;
+    `unheeded` tells what in the function's answer is passed over, and what would be right.
+    """
 
-    def __init__(self, status: int, headers: list[tuple[str, str]], body: bytes = b"") -> None:
+    __slots__ = ("body", "headers", "refusal", "status", "unheeded")
+
+    def __init__(
+        self, status: int, headers: list[tuple[str, str]], body: bytes = b"", refusal: str = ""
+    ) -> None:
         self.status = status
         self.headers = headers
         self.body = body
+        self.refusal = refusal
+        self.unheeded: list[str] = []
 
     def __repr__(self) -> str:
         return f"<UrlResponse {self.status}, {len(self.body)} bytes>"
@@ -111,10 +129,13 @@ def response_from_result(payload: bytes) -> UrlResponse:
     try:
         result = json.loads(payload)
     except (ValueError, RecursionError):
-        return internal_server_error()
+        return internal_server_error(_NO_JSON)
     if isinstance(result, dict) and "statusCode" in result:
         return _proxy_response(result)
     body = result if isinstance(result, str) else _compact(result)
+    if isinstance(result, dict):
+        # As captured. The order of the keys was not kept there, either; by what rule is not known.
+        body = body.replace("/", "\\/")
     return UrlResponse(200, [("content-type", "application/json")], _utf8(body))
 
 
@@ -130,7 +151,8 @@ def streamed_response_from_result(payload: bytes) -> UrlResponse:
         result = None
     if isinstance(result, dict) and "statusCode" in result:
         response = head_from_metadata(result)
-        response.body = response.body or payload
+        if not response.refusal:
+            response.body = payload
         return response
     return UrlResponse(200, [("content-type", "application/json")], payload)
 
@@ -144,9 +166,9 @@ def head_from_metadata(metadata: Mapping[str, Any]) -> UrlResponse:
     try:
         status = int(str(metadata.get("statusCode", 200)))
     except ValueError:
-        return internal_server_error()
+        return internal_server_error(_NO_STATUS)
     if not 100 <= status <= 599:
-        return internal_server_error()
+        return internal_server_error(_NO_STATUS)
     headers = metadata.get("headers")
     fields = [
         (str(name).lower(), _as_java_would(value))
@@ -159,24 +181,56 @@ def head_from_metadata(metadata: Mapping[str, Any]) -> UrlResponse:
     fields += [
         ("set-cookie", str(cookie)) for cookie in (cookies if isinstance(cookies, list) else ())
     ]
-    return UrlResponse(status, fields)
+    response = UrlResponse(status, fields)
+    response.unheeded = _unheeded(metadata)
+    return response
 
 
-def internal_server_error() -> UrlResponse:
+def internal_server_error(refusal: str = "") -> UrlResponse:
     """The 502 for a function that failed; 21 bytes, called JSON, and none."""
-    return UrlResponse(502, [("content-type", "application/json")], INTERNAL_SERVER_ERROR)
+    headers = [("content-type", "application/json")]
+    return UrlResponse(502, headers, INTERNAL_SERVER_ERROR, refusal)
+
+
+def _unheeded(metadata: Mapping[str, Any]) -> list[str]:
+    """What of a head is passed over, each with what would be right."""
+    headers, cookies = metadata.get("headers"), metadata.get("cookies")
+    unheeded = []
+    if headers and not isinstance(headers, dict):
+        unheeded.append(f"headers is {_shown(headers)}; write an object")
+    if cookies and not isinstance(cookies, list):
+        unheeded.append(f"cookies is {_shown(cookies)}; write a list")
+    several = metadata.get("multiValueHeaders")
+    if isinstance(several, dict):
+        # What is in both is no loss: an application behind `adapt` has repeated headers here
+        # for REST APIs, and joined in `headers`.
+        sent = {str(name).lower() for name in headers} if isinstance(headers, dict) else set()
+        several = [name for name in several if name.lower() not in sent]
+    if several:
+        unheeded.append(
+            f"multiValueHeaders has {_shown(several)}, which is for REST APIs and load "
+            "balancers; write headers, with commas between several values, and cookies, a list"
+        )
+    return unheeded
+
+
+def _shown(value: object) -> str:
+    return f"{json.dumps(value):.80}"
 
 
 def _proxy_response(result: dict[str, Any]) -> UrlResponse:
     response = head_from_metadata(result)
-    if response.body:
+    if response.refusal:
         return response
     body = result.get("body")
+    flag = result.get("isBase64Encoded")
+    if flag and flag is not True:
+        response.unheeded.append(f"isBase64Encoded is {_shown(flag)}; write a boolean, true")
     if body is None:
         content = b""
     elif not isinstance(body, str):
         content = _utf8(_compact(body))
-    elif result.get("isBase64Encoded") is True:
+    elif flag is True:
         # As AWS: what is no base64 in it is skipped.
         content = _lenient_base64(body)
     else:

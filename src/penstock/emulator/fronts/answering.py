@@ -1,10 +1,13 @@
-"""What the fronts share about bodies, and failures, on their way to a client."""
+"""What the fronts share about heads, bodies, and failures, on their way to a client."""
 
 from __future__ import annotations
 
 import json
 from typing import Final
 
+from ...errors import PreludeError
+from ...messages import check_field
+from ..http.http_server import Exchange, HeaderList
 from ..relay import Ending, Outcome
 
 #: The statuses of answers that have no body.
@@ -12,6 +15,50 @@ BODILESS: Final = (204, 304)
 
 #: What to do about cuts that nobody sees.
 END_MARK: Final = "only an end mark in the body itself tells a client for certain that it is whole"
+
+#: How the log's line begins for a response of which no source tells what AWS makes.
+REFUSED_HERE: Final = "Penstock answers 502 to this (what AWS does is not known), because"
+
+
+def begin(exchange: Exchange, status: int, fields: HeaderList) -> None:
+    """Send a head.
+
+    Raises:
+        ValueError: HTTP cannot carry it; the text says what would be right. Nothing was sent.
+        ClientGoneError: nobody is there to take it.
+    """
+    check_final(status)
+    try:
+        exchange.begin(status, fields)
+    except ValueError:
+        raise ValueError(_why_unsendable(fields)) from None
+
+
+def respond(exchange: Exchange, status: int, fields: HeaderList, body: bytes) -> None:
+    """Send a whole answer, with all that `begin` may raise."""
+    check_final(status)
+    try:
+        exchange.respond(status, fields, body)
+    except ValueError:
+        raise ValueError(_why_unsendable(fields)) from None
+
+
+def check_final(status: int) -> None:
+    """Raise `ValueError` for a status with which no response ends (RFC 9110, 15.2)."""
+    if status < 200:
+        raise ValueError(
+            f"the status is {status}, after which another response would have to come; "
+            "write a number from 200 to 599"
+        )
+
+
+def _why_unsendable(fields: HeaderList) -> str:
+    for name, value in fields:
+        try:
+            check_field(name, value)
+        except PreludeError as exc:
+            return str(exc)
+    return "its headers contradict each other; leave out those that frame a body"
 
 
 def may_be_caught(outcome: Outcome) -> bool:

@@ -35,6 +35,7 @@ from ..http.http_server import BodyTooLargeError, Exchange
 from ..invocations import Invocation
 from ..quirks import Quirks
 from ..relay import BufferedReceiver, Ending, Outcome, ResponseHead
+from .answering import REFUSED_HERE
 from .function_url_call import UrlCall
 from .function_url_streaming import StreamingReceiver
 from .sigv4 import NOT_SIGNED, SignatureError, verify
@@ -173,7 +174,7 @@ class FunctionUrls:
         if response is not None:
             call.answer(response)
         else:
-            call.answer_result(response_from_result(receiver.content))
+            call.answer(response_from_result(receiver.content))
 
     def _buffered_response(
         self, call: UrlCall, receiver: BufferedReceiver, outcome: Outcome
@@ -201,8 +202,7 @@ class FunctionUrls:
             try:
                 body = decoder.receive(receiver.content)
             except RemoteProtocolError as exc:
-                call.say(f"AWS answers 502 to this, because {exc}")
-                return internal_server_error()
+                return internal_server_error(f"{REFUSED_HERE} {exc}")
             if decoder.metadata is not None:
                 return self._after_prelude(call, head_from_metadata(decoder.metadata), body)
         if not receiver.content:
@@ -214,8 +214,10 @@ class FunctionUrls:
 
     def _after_prelude(self, call: UrlCall, response: UrlResponse, body: bytes) -> UrlResponse:
         """AWS applies the head and drops the body."""
+        if response.refusal:
+            return response
         if not self._quirks.stream_body_dropped:
-            response.body = response.body or body
+            response.body = body
         elif body:
             call.say(
                 f"the URL is BUFFERED, and the answer is a stream: AWS takes its head and drops "

@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from ...event_sources.function_url_events import (
-    INTERNAL_SERVER_ERROR,
-    UrlResponse,
-    internal_server_error,
-)
+from ...event_sources.function_url_events import UrlResponse, internal_server_error
 from ..api_errors import platform_headers
 from ..function_urls import FunctionUrl
 from ..http.http_server import Exchange, HeaderList
 from ..invocations import new_request_id, new_trace_id
+from .answering import REFUSED_HERE, begin, respond
 from .cors import allows_origin, is_preflight, preflight_headers, with_cors
 
 # What the front door says itself. `content-length` was seen on AWS (cargo-lambda#862), the
@@ -52,31 +49,32 @@ class UrlCall:
         """Send the head of `response`, and `more` headers.
 
         Raises:
-            ValueError: it cannot be sent; nothing was.
+            ValueError: HTTP cannot carry it; nothing was sent.
             ClientGoneError: nobody is there to take it.
         """
+        self._say_unheeded(response)
         fields = self._composed(_functions_own(response))
-        self.exchange.begin(response.status, [*fields, *more])
+        begin(self.exchange, response.status, [*fields, *more])
 
     def answer(self, response: UrlResponse) -> None:
-        """Send `response` as a whole, or AWS's 502 if it cannot be sent."""
+        """Send `response` as a whole, or a 502 if it cannot be sent."""
+        if response.refusal:
+            self.say(response.refusal)
+        self._say_unheeded(response)
         fields = self._composed(_functions_own(response))
         try:
-            self.exchange.respond(response.status, fields, response.body)
+            respond(self.exchange, response.status, fields, response.body)
         except ValueError as exc:
-            self.say(f"AWS answers 502 to this, because {exc}")
+            self.say(f"{REFUSED_HERE} {exc}")
             failed = internal_server_error()
-            fields = self._composed(failed.headers)
-            self.exchange.respond(failed.status, fields, failed.body)
+            self.exchange.respond(failed.status, self._composed(failed.headers), failed.body)
 
-    def answer_result(self, response: UrlResponse) -> None:
-        """Send what was made of a handler's whole result; say why, if AWS does not take it."""
-        if response.status == 502 and response.body == INTERNAL_SERVER_ERROR:
+    def _say_unheeded(self, response: UrlResponse) -> None:
+        if response.unheeded:
             self.say(
-                "AWS answers 502 to this, because its statusCode is no number from 100 to 599 "
-                "(one that is made of digits may be text)"
+                "not heeded in the answer, for a Function URL is not known to take it: "
+                + "; ".join(response.unheeded)
             )
-        self.answer(response)
 
     def refuse(self, status: int, error_type: str, body: dict[str, str]) -> None:
         """Answer with an error of AWS's own, before the function is called."""

@@ -19,7 +19,7 @@ from .. import limits
 from ..bandwidth import Bandwidth
 from ..quirks import Quirks
 from ..relay import Ending, Outcome, ResponseHead
-from .answering import BODILESS, END_MARK, may_be_caught
+from .answering import BODILESS, END_MARK, REFUSED_HERE, may_be_caught
 from .function_url_call import UrlCall
 
 # How often it is looked whether a client that is left hanging is still there, in seconds.
@@ -52,6 +52,9 @@ class StreamingReceiver:
 
     def body(self, data: bytes) -> None:
         """Pass a part of the body on."""
+        if not self._has_body:
+            # What comes after the end of the answer is read all the same: the function runs on.
+            return
         if self._result is not None:
             self._result += data
             if len(self._result) > limits.BUFFERED_PAYLOAD:
@@ -63,7 +66,7 @@ class StreamingReceiver:
             try:
                 data = self._prelude.receive(data)
             except RemoteProtocolError as exc:
-                self._fail(str(exc))
+                self._refuse(str(exc))
                 return
             if self._prelude.metadata is None:
                 return
@@ -91,21 +94,21 @@ class StreamingReceiver:
         self._result = None
         self._has_body = False
         if not self._quirks.proxy_response_as_body:
-            self._call.answer_result(response_from_result(payload))
+            self._call.answer(response_from_result(payload))
             return
         response = streamed_response_from_result(payload)
-        if response.status != 502 and _is_proxy_response(payload):
+        if not response.refusal and _is_proxy_response(payload):
             self._call.say(
                 "the handler answers with a proxy response, and the URL is RESPONSE_STREAM: AWS "
                 "takes status and headers of it and sends all of its JSON as the body; make the "
                 "URL BUFFERED, or stream the body after a Prelude"
             )
-        self._call.answer_result(response)
+        self._call.answer(response)
 
     def _answer_failure(self, outcome: Outcome) -> None:
         if outcome.ending in (Ending.WHOLE, Ending.FAILED) or not outcome.payload:
             # A failure that nobody has words for, or one within the prelude.
-            self._fail(f"the response ended within its prelude ({outcome.detail or 'no error'})")
+            self._refuse(f"the response ended within its prelude ({outcome.detail or 'no error'})")
         elif self._quirks.error_is_200:
             what = (
                 "the response was cut off before its head was whole"
@@ -122,19 +125,24 @@ class StreamingReceiver:
                 UrlResponse(200, [("content-type", "application/json")], outcome.payload)
             )
         else:
-            self._fail(f"the function failed before its first byte ({outcome.detail})")
+            self._call.say(
+                "Penstock answers 502 to this (AWS: 200 with the error as the body, error-is-200), "
+                f"because the function failed before its first byte ({outcome.detail})"
+            )
+            self._answer_whole(internal_server_error())
 
     def _begin(self, response: UrlResponse) -> None:
+        if response.refusal:
+            self._answer_whole(response)
+            return
         method = self._exchange.method
         self._has_body = response.status not in BODILESS and method != "HEAD"
         is_head = method == "HEAD" and response.status not in BODILESS
         try:
             self._call.begin(response, *([("content-length", "0")] if is_head else ()))
         except ValueError as exc:
-            self._fail(str(exc))
+            self._refuse(str(exc))
             return
-        if response.body:
-            self._send(response.body)
         if not self._has_body:
             # As captured for HEAD: the answer is sent before the function has finished.
             self._exchange.end()
@@ -183,9 +191,9 @@ class StreamingReceiver:
                 f"ends the body like a whole one; {END_MARK}"
             )
 
-    def _fail(self, reason: str) -> None:
-        self._call.say(f"AWS answers 502 to this, because {reason}")
-        self._answer_whole(internal_server_error())
+    def _refuse(self, reason: str) -> None:
+        """Answer 502 to a head that is none; no source tells what AWS does."""
+        self._answer_whole(internal_server_error(f"{REFUSED_HERE} {reason}"))
 
     def _answer_whole(self, response: UrlResponse) -> None:
         self._result = None

@@ -1,7 +1,7 @@
 """What a REST API makes of a function's response: the head, and of a whole one the body.
 
 What is no proxy response is refused as on AWS, with a sentence for the log: what is wrong,
-and what would be right.
+and what would be right. What no source tells of AWS is a `ValueError`, and refused as well.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from ...errors import PenstockError, PreludeError, RemoteProtocolError
 from ...messages import HOP_BY_HOP, Prelude, Response, check_field
 from ...wire.prelude import DELIMITER, PreludeDecoder
+from .answering import check_final
 
 # "None of the fields are mandatory, but no others may be there": AWS documentation,
 # "Lambda proxy integrations in API Gateway"; tried on AWS (localstack/localstack,
@@ -36,7 +37,7 @@ NO_PRELUDE_MEND = (
 
 
 class MalformedResponseError(PenstockError):
-    """The function's response is none that a REST API takes; the text is for the log."""
+    """The function's response is none that API Gateway takes; the text is for the log."""
 
 
 def head_of_stream(metadata: Mapping[str, Any]) -> Response:
@@ -46,13 +47,15 @@ def head_of_stream(metadata: Mapping[str, Any]) -> Response:
 
     Raises:
         MalformedResponseError: something in it is not as API Gateway takes it.
+        ValueError: its status is none, and what API Gateway does then is not known.
     """
+    _check_streamed_status(metadata.get("statusCode", 200))
     try:
         prelude = Prelude.from_metadata(metadata)
     except PreludeError as exc:
         raise MalformedResponseError(f"{exc}; mend the metadata") from exc
     lists = {name: list(values) for name, values in prelude.multi_value_headers.items()}
-    fields = _merged(prelude.headers, lists)
+    fields = _lists_win(prelude.headers, lists)
     fields += [("Set-Cookie", cookie) for cookie in prelude.cookies]
     lengths = [value for name, value in fields if name.lower() == "content-length"]
     if lengths and (len(lengths) > 1 or not (lengths[0].isascii() and lengths[0].isdecimal())):
@@ -73,6 +76,7 @@ def response_from_result(
 
     Raises:
         MalformedResponseError: it is no proxy response.
+        ValueError: HTTP cannot carry it, and what API Gateway does then is not known.
     """
     if DELIMITER in content:
         return _head_alone(content, say)
@@ -132,14 +136,32 @@ def _head_alone(content: bytes, say: Callable[[str], object]) -> Response:
     return Response(response.status, fields)
 
 
+def _check_streamed_status(value: object) -> None:
+    """Raise `ValueError` unless it is a number that a status may be.
+
+    A whole response may have it as text, or null; of a stream's metadata that is not known.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not 100 <= value <= 599:
+        shown = json.dumps(value)
+        raise ValueError(
+            f"statusCode is {shown:.80}; write a number from 200 to 599, without quotes"
+        )
+    check_final(value)
+
+
 def _status(result: dict[str, Any]) -> int:
     value = result.get("statusCode")
     try:
         status = 200 if value is None else int(str(value))
     except ValueError:
-        status = 0
+        # As recorded for a text that is no number.
+        raise MalformedResponseError(
+            f"statusCode is {value!r:.80}; write a number from 200 to 599"
+        ) from None
+    if 100 <= status < 200:
+        check_final(status)
     if not 200 <= status <= 599:
-        raise MalformedResponseError(f"statusCode is {value!r:.80}; write a number from 200 to 599")
+        raise ValueError(f"statusCode is {value!r:.80}; write a number from 200 to 599")
     return status
 
 
@@ -164,10 +186,7 @@ def _fields(result: dict[str, Any]) -> list[tuple[str, str]]:
             )
     fields = _merged(values, lists)
     for name, value in fields:
-        try:
-            check_field(name, value.strip(" \t"))
-        except PreludeError as exc:
-            raise MalformedResponseError(str(exc)) from exc
+        check_field(name, value.strip(" \t"))
     return fields
 
 
@@ -180,11 +199,29 @@ def _mapping(result: dict[str, Any], key: str) -> dict[str, Any]:
     return value
 
 
-def _merged(single: Mapping[str, str], lists: Mapping[str, list[str]]) -> list[tuple[str, str]]:
-    """Both in one list; of a header that is in both, what the lists have."""
+def _lists_win(single: Mapping[str, str], lists: Mapping[str, list[str]]) -> list[tuple[str, str]]:
+    """Both in one list, for a stream: of a header that is in both, what the lists have."""
     listed = {name.lower() for name in lists}
     fields = [(name, value) for name, value in single.items() if name.lower() not in listed]
     fields += [(name, value) for name, values in lists.items() for value in values]
+    return fields
+
+
+def _merged(single: Mapping[str, str], lists: Mapping[str, list[str]]) -> list[tuple[str, str]]:
+    """Both in one list, for a whole response: of a header in both, the list, then the other.
+
+    The list decides how the name is written, as recorded on AWS (localstack/localstack,
+    test_aws_proxy_response_payload_format_validation, 2024-11-15). A value that is in both
+    goes out once: AWS documentation, "Lambda proxy integrations in API Gateway".
+    """
+    spellings = {name.lower(): name for name in lists}
+    fields = [(name, value) for name, value in single.items() if name.lower() not in spellings]
+    joined = {name: list(values) for name, values in lists.items()}
+    for name, value in single.items():
+        spelling = spellings.get(name.lower())
+        if spelling is not None and value not in joined[spelling]:
+            joined[spelling].append(value)
+    fields += [(name, value) for name, values in joined.items() for value in values]
     return fields
 
 

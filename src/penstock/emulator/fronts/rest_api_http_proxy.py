@@ -25,7 +25,7 @@ from ..http.http_backend import (
 )
 from ..http.http_server import HeaderList
 from ..own_requests import OwnRequests
-from .answering import BODILESS, END_MARK
+from .answering import BODILESS, END_MARK, REFUSED_HERE, begin, respond
 from .rest_api_answers import sent_fields
 from .rest_api_call import Call, RefusedError, Target, failed, is_text
 from .rest_api_mapping import backend_request
@@ -109,9 +109,9 @@ def _cut(call: Call, reason: str) -> None:
 def _begin(call: Call, response: h11.Response) -> None:
     fields = sent_fields(_fields(response), keeps_length=True)
     try:
-        call.exchange.begin(response.status_code, [*call.headers, *fields])
+        begin(call.exchange, response.status_code, [*call.headers, *fields])
     except ValueError as exc:
-        raise failed(502, f"AWS answers 502 to the backend's answer, because {exc}") from exc
+        raise failed(502, f"{REFUSED_HERE} of the backend's answer: {exc}") from exc
 
 
 def _send_whole(call: Call, target: Target, backend: Backend, response: h11.Response) -> None:
@@ -135,15 +135,15 @@ def _send_whole(call: Call, target: Target, backend: Backend, response: h11.Resp
             "passes bytes as they are"
         )
         content = content.decode("utf-8", "replace").encode()
-    exchange = call.exchange
     try:
-        exchange.respond(
+        respond(
+            call.exchange,
             response.status_code,
             [*call.headers, *sent_fields(fields, keeps_length=False)],
             content,
         )
     except ValueError as exc:
-        raise failed(502, f"AWS answers 502 to the backend's answer, because {exc}") from exc
+        raise failed(502, f"{REFUSED_HERE} of the backend's answer: {exc}") from exc
 
 
 def response_field(fields: HeaderList, name: str) -> str | None:

@@ -12,6 +12,7 @@ from ..environments.environments import Environments, TooManyRequestsError
 from ..invocations import Invocation
 from ..relay import BufferedReceiver, Ending, Outcome
 from ..rest_apis import Stage, function_of
+from .answering import REFUSED_HERE, respond
 from .rest_api_answers import MalformedResponseError, response_from_result
 from .rest_api_call import Call, RefusedError, Target, failed
 from .rest_api_streaming import StreamingReceiver, wait_for_stream
@@ -116,6 +117,8 @@ def _send_whole(call: Call, target: Target, receiver: BufferedReceiver, outcome:
             receiver.content, accepts_binary=call.accepts_binary(target), say=call.say
         )
         fields = [*call.headers, *response.headers]
-        call.exchange.respond(response.status, fields, response.body)
-    except (MalformedResponseError, ValueError) as exc:
+        respond(call.exchange, response.status, fields, response.body)
+    except MalformedResponseError as exc:
         raise failed(502, f"AWS answers 502 to this, because {exc}") from exc
+    except ValueError as exc:
+        raise failed(502, f"{REFUSED_HERE} {exc}") from exc

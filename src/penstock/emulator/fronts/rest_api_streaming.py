@@ -18,7 +18,7 @@ from ...wire.prelude import PreludeDecoder
 from ..bandwidth import Bandwidth
 from ..http.http_server import Exchange, HeaderList
 from ..relay import Ending, Outcome, Relay, ResponseHead
-from .answering import BODILESS, END_MARK, may_be_caught
+from .answering import BODILESS, END_MARK, REFUSED_HERE, begin, may_be_caught
 from .rest_api_answers import NO_PRELUDE_MEND, MalformedResponseError, head_of_stream
 
 
@@ -120,8 +120,11 @@ class StreamingReceiver:
                 return
             try:
                 self._begin(head_of_stream(self._prelude.metadata))
-            except (MalformedResponseError, ValueError) as exc:
+            except MalformedResponseError as exc:
                 self._fail(str(exc))
+                return
+            except ValueError as exc:
+                self._fail(str(exc), REFUSED_HERE)
                 return
         # What comes after the end of the answer is read all the same: the function runs on.
         if data and self._has_body and not self._is_over:
@@ -133,7 +136,7 @@ class StreamingReceiver:
         with self._deciding:
             if self._is_over:
                 return
-            self._exchange.begin(response.status, [*self._headers, *response.headers])
+            begin(self._exchange, response.status, [*self._headers, *response.headers])
             self._is_streaming = True
             self._has_body = has_body
             self._left = int(length) if length is not None and has_body else None
@@ -150,13 +153,13 @@ class StreamingReceiver:
             self._bandwidth.take(len(data))
         self._exchange.send(data)
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, reason: str, refused: str = "AWS answers 502 to this, because") -> None:
         """The function has not begun as it should: AWS's 502, once."""
         with self._deciding:
             if self._is_over:
                 return
             self._is_over = True
-            self._say(f"AWS answers 502 to this, because {reason}")
+            self._say(f"{refused} {reason}")
             self._refuse(502)
 
     def _cut(self, reason: str) -> None:
