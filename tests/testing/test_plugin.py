@@ -201,6 +201,41 @@ def test_a_rest_api_as_a_fixture(project, workers):
     run(project, "--strict-markers", "-n", workers).assert_outcomes(passed=6)
 
 
+def test_a_rest_api_that_is_asked_for_while_the_test_runs(project):
+    project.makepyfile(api=API)
+    project.makeini("[pytest]\npenstock_target = api.py:stream")
+    project.makepyfile("""
+        import urllib.request
+
+        def test_it(request):
+            with urllib.request.urlopen(request.getfixturevalue("rest_api") + "/a") as answer:
+                assert answer.read() == b"/local/a"
+    """)
+
+    run(project).assert_outcomes(passed=1)
+
+
+def test_a_function_that_runs_without_a_rest_api_says_where_to_ask_for_one(project):
+    project.makeini("[pytest]\npenstock_target = app.py:handler")
+    project.makepyfile("""
+        import pytest
+
+        def test_too_late(lambda_function, request):
+            request.getfixturevalue("rest_api")
+
+        @pytest.mark.penstock(rest_apis=[])
+        def test_none(rest_api):
+            pass
+    """)
+
+    result = run(project)
+
+    result.assert_outcomes(failed=1, errors=1)
+    told = "penstock: app was started without a REST API; name the fixture rest_api among *"
+    result.stdout.fnmatch_lines([told, told])
+    assert "plugin.py" not in result.stdout.str()
+
+
 def test_a_rest_apis_transfer_mode_in_the_configuration_file(project):
     project.makepyfile(api=API)
     project.makeini(
