@@ -193,6 +193,24 @@ def test_a_change_of_an_item(printed):
     assert change["NewImage"] == {"id": {"S": "17"}, "state": {"S": "paid"}}
 
 
+def test_the_numbers_of_an_item_keep_their_digits(printed):
+    item = '{"a": 1.10, "b": 12345678901234567890.123, "c": 1e3, "d": [-0.0], "e": 7}'
+
+    (event,) = printed(
+        *("dynamodb", "app", item, "--event-name", "MODIFY", "--old", '{"a": 2.20e-7}')
+    )
+
+    change = event["Records"][0]["dynamodb"]
+    assert change["NewImage"] == {
+        "a": {"N": "1.1"},
+        "b": {"N": "12345678901234567890.123"},
+        "c": {"N": "1000"},
+        "d": {"L": [{"N": "0"}]},
+        "e": {"N": "7"},
+    }
+    assert change["OldImage"]["a"] == {"N": "0.00000022"}
+
+
 def test_an_event_of_a_bus(printed):
     (event,) = printed(
         *("eventbridge", "app", '{"order": 17}', "--detail-type", "Order Paid"),
@@ -315,6 +333,11 @@ def test_a_failure_does_not_keep_the_next_event_back(serve, send):
         (["eventbridge", "app", "{"], "the message '{' is no JSON: Expecting property name"),
         (["dynamodb", "app", "[]"], "an item is a JSON object with attributes, not []"),
         (["dynamodb", "app", '{"a": 1}', "--key", "id"], "the item has no id, which is in"),
+        (["dynamodb", "app", '{"a": [1]}'], "text, a number or bytes, but a is [1]"),
+        (["dynamodb", "app", '{"a": NaN}'], """'{"a": NaN}' is no JSON: there is no NaN"""),
+        (["eventbridge", "app", '{"a": -Infinity}'], "is no JSON: there is no -Infinity"),
+        (["dynamodb", "app", '{"a": 1e126}'], "from 1E-130 to 9.99E+125, or as far below zero"),
+        (["dynamodb", "app", '{"a": 1e99999999999999999999}'], "is no JSON: "),
         (["dynamodb", "app", '{"a": 1}', "--event-name", "MODIFY"], "--old goes with"),
         (["dynamodb", "app", '{"a": 1}', "--old", "{}"], "--old goes with --event-name MODIFY"),
         (["sqs", "app", "1", "--endpoint", "ftp://x"], "'ftp://x' is no emulator's address"),

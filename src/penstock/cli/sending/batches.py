@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
 from ...errors import PenstockError
@@ -48,7 +50,8 @@ def _dynamodb_options(parser: ArgumentParser) -> None:
 
 
 def _dynamodb(items: Sequence[Item], options: Namespace) -> list[Event]:
-    found = [item.json() for item in items]
+    # A float would lose digits.
+    found = [item.json(Decimal) for item in items]
     for item in found:
         if not isinstance(item, dict) or not item:
             raise PenstockError(f"an item is a JSON object with attributes, not {item!r:.80}")
@@ -57,7 +60,7 @@ def _dynamodb(items: Sequence[Item], options: Namespace) -> list[Event]:
             "--old goes with --event-name MODIFY, which needs it: the attributes that were "
             """different before, as in --old '{"state": "new"}'"""
         )
-    before = Item(options.old.encode()).json() if options.old is not None else {}
+    before = Item(os.fsencode(options.old)).json(Decimal) if options.old is not None else {}
     if not isinstance(before, dict):
         raise PenstockError(f"--old takes a JSON object, not {options.old!r:.80}")
     changes: dict[str, Callable[[Any], tuple[Any, Any]]] = {
