@@ -40,6 +40,15 @@ def no_list(event, context):
     return {"batchItemFailures": "all"}
 
 @streamify_response
+def breaks_off(event, context):
+    yield '{"batchItemFailures": ['
+    raise ValueError("no more")
+
+@streamify_response
+def says_nothing(event, context):
+    yield ""
+
+@streamify_response
 def streams(event, context):
     yield "plain "
     yield "text"
@@ -300,6 +309,23 @@ def test_a_report_that_aws_would_not_understand(serve, send, handler, error):
 
     assert status == 1
     assert err == f"The report of failures {error}: to AWS the whole batch has failed.\n"
+
+
+@pytest.mark.parametrize("source", ["sqs", "kinesis"])
+def test_an_answer_to_a_batch_that_is_no_json_is_a_failure(serve, send, source):
+    function = serve(FUNCTION, "breaks_off")
+
+    status, out, err = send(source, "app", "one", "--endpoint", function.url)
+
+    assert (status, out) == (1, '{"batchItemFailures": [\n')
+    assert err.startswith("The answer to a batch is no JSON (Expecting value: ")
+    assert "): to AWS the whole batch has failed, if the event source mapping has " in err
+
+
+def test_an_empty_answer_to_a_batch_reports_nothing(serve, send):
+    function = serve(FUNCTION, "says_nothing")
+
+    assert send("sqs", "app", "one", "--endpoint", function.url) == (0, "\n", "")
 
 
 def test_the_functions_error_is_told(serve, send):
