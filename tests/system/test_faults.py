@@ -231,6 +231,14 @@ def test_a_slow_start_is_in_the_report_and_only_with_a_new_environment(
     assert function.log.count("injected fault: the start of the environment takes 0.6") == 1
 
 
+def test_a_start_is_slow_wherever_the_functions_path_leads(serve_with_faults):
+    function = serve_with_faults(
+        PLAIN, faults=Faults(slow_init=0.01), environment={"PATH": "/nonexistent"}
+    )
+    assert httpx.get(function.url, timeout=PATIENCE).json().isdecimal()
+    assert "injected fault: the start of the environment takes 0.01" in function.log
+
+
 def test_a_start_that_is_slower_than_lambda_waits_is_killed(serve_with_faults, monkeypatch):
     monkeypatch.setattr("penstock.emulator.limits.INIT", 0.2)
     function = serve_with_faults(PLAIN, faults=Faults(slow_init=600), timeout=0.2)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from shutil import which
 
 from ..errors import RemoteProtocolError
 from ..messages import Headers
@@ -26,8 +27,9 @@ HEADER = "X-Penstock-Fault"
 # A slow line delivers often: this many pieces a second.
 _PIECES = 10
 
-# The shell is the environment's process for so long, and then becomes the runtime.
-_SLOW_START = ("/bin/sh", "-c", 'sleep "$0" && exec "$@"')
+# The shell is the environment's process for so long, and then becomes the runtime. Where
+# `sleep` is, it is told: the function's PATH may lead anywhere.
+_SLOW_START = ("/bin/sh", "-c", '"$0" "$1" && shift && exec "$@"')
 
 
 class Injection:
@@ -78,7 +80,7 @@ class Injection:
         if not seconds:
             return command
         self.say(f"the start of the environment takes {seconds:g} s more")
-        return (*_SLOW_START, f"{seconds:f}", *command)
+        return (*_SLOW_START, which("sleep") or "/bin/sleep", f"{seconds:f}", *command)
 
     @property
     def is_harmless(self) -> bool:
