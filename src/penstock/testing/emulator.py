@@ -184,6 +184,10 @@ def emulator(
             f"the emulator needs {exc.name}, which is not installed; "
             "install Penstock with its extra: pip install 'path/to/the/clone/of/penstock[local]'"
         ) from exc
+    _check_target("the target", target)
+    _check_flag("strict", strict)
+    _check_flag("snap_start", snap_start)
+    _check_flag("freeze", freeze)
     _check_choice("invoke_mode", invoke_mode, INVOKE_MODES)
     _check_choice("auth_type", auth_type, AUTH_TYPES)
     _check_choice("rest_api", rest_api, (None, *TRANSFER_MODES))
@@ -196,7 +200,11 @@ def emulator(
     _check_list("allow_origin", allow_origin, str, '["http://localhost:5173"]')
     _check_list("rest_apis", rest_apis, RestApi, '[RestApi("shop", methods)]')
     _check_mapping("quirks", quirks, '{"error-is-200": False}')
+    for quirk, is_on in (quirks or {}).items():
+        _check_flag(f"{quirk!r:.80} of quirks", is_on)
     _check_mapping("functions", functions, '{"pets": "app.py:pets"}')
+    for name, its_target in (functions or {}).items():
+        _check_target(f"{name!r:.80} of functions", its_target)
     environment = checked_variables(environment)
     check_variables(environment)
     root = _folder(folder)
@@ -313,6 +321,16 @@ def _check_choice(name: str, value: object, choices: Collection[str | None]) -> 
         raise EmulatorError(f"{name} is {known}, not {value!r:.80}")
 
 
+def _check_target(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise EmulatorError(f"{name} is module:handler or path/file.py:handler, not {value!r:.80}")
+
+
+def _check_flag(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise EmulatorError(f"{name} is True or False, not {value!r:.80}")
+
+
 def _check_number(name: str, value: object, least: float) -> None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not value >= least:  # type: ignore[operator]
@@ -350,8 +368,13 @@ def checked_variables(environment: object) -> dict[str, str]:
             f"{environment!r:.80}"
         )
     for name, value in environment.items():
+        # What no process can have; the value is not repeated, it may be a secret.
+        if not isinstance(name, str) or not name or "=" in name or "\0" in name:
+            raise EmulatorError(f"a variable's name is text without = and NUL, not {name!r:.80}")
         if not isinstance(value, str):
             raise EmulatorError(f"a variable is text, but {name} is {value!r:.80}")
+        if "\0" in value:
+            raise EmulatorError(f"a variable is text without NUL, but {name} has one")
     return dict(environment)
 
 
