@@ -319,6 +319,36 @@ def test_a_failed_test_shows_the_log_and_leaves_no_process(project):
     wait_for(lambda: not is_running(pid), "the end of the environment")
 
 
+def test_a_fixture_that_fails_shows_the_log(project):
+    project.makeini("[pytest]\npenstock_target = app.py:handler")
+    project.makepyfile("""
+        import pytest
+
+        @pytest.fixture
+        def fails_before(lambda_function):
+            lambda_function.invoke("fail")
+
+        @pytest.fixture
+        def fails_after(lambda_function):
+            yield
+            lambda_function.invoke("fail")
+
+        def test_before(fails_before):
+            pass
+
+        def test_after(fails_after):
+            pass
+    """)
+
+    result = run(project)
+
+    result.assert_outcomes(passed=1, errors=2)
+    for phase, name in (("setup", "before"), ("teardown", "after")):
+        result.stdout.fnmatch_lines(
+            [f"*ERROR at {phase} of test_{name}*", f"*Captured log of app {phase}*", "hello from*"]
+        )
+
+
 WRONG_MARKERS = {
     "": "penstock: no handler is named for lambda_function; mark the test with *",
     '"none.py:handler"': "penstock: there is no file none.py (looked from *)",

@@ -68,9 +68,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-    """Show the function's log with a test that failed."""
+    """Show the function's log with a test that failed, or a fixture before or after it."""
     function = item.stash.get(_USED, None)
-    if function is not None and call.when == "call" and call.excinfo is not None:
+    if function is not None and call.excinfo is not None:
         item.add_report_section(call.when, f"log of {function.function_name}", function.log)
 
 
