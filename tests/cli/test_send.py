@@ -352,6 +352,12 @@ def test_a_failure_does_not_keep_the_next_event_back(serve, send):
     ("arguments", "error"),
     [
         (["sqs", "app", "--attribute", "a", "one"], "--attribute takes NAME=VALUE, not 'a'"),
+        (
+            ["sqs", "app", "--attribute", "a=1", "--attribute", "a=2", "one"],
+            "--attribute is given twice with the name 'a'; give it once",
+        ),
+        (["eventbridge", "app", "[1]"], """a JSON object, as in '{"order": 17}', not [1]"""),
+        (["eventbridge", "app", '"x"'], """a JSON object, as in '{"order": 17}', not 'x'"""),
         (["sqs", "app", "--file", "/none"], "cannot read /none: No such file or directory"),
         (["s3", "app", "k", "--content", "/none"], "cannot read /none: No such file"),
         (["ses", "app", "--mail", "/none"], "cannot read /none: No such file"),
@@ -429,6 +435,23 @@ def test_wrong_usage_is_answered_with_the_usage_of_the_source(capsys, arguments,
     err = capsys.readouterr().err
     assert err.startswith(f"usage: penstock send {arguments[0]} ")
     assert err.endswith(f"error: {error}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["kafka", "--partition", "-1"], "--partition: it is a number, 0 or more, not '-1'"),
+        (["kafka", "--partition", "one"], "--partition: it is a number, 0 or more, not 'one'"),
+        (["s3", "--event-name", "nonsense"], "S3 has no event 'nonsense'; it has ObjectCreated:P"),
+        (["s3", "--event-name", "ObjectCreated:*"], "S3 has no event 'ObjectCreated:*'; it has"),
+    ],
+)
+def test_what_no_service_sends_is_told_with_what_it_does(capsys, arguments, error):
+    with pytest.raises(SystemExit) as ended:
+        main(["send", *arguments, "app", "x"])
+
+    assert ended.value.code == 2
+    assert error in capsys.readouterr().err
 
 
 def test_the_usage_says_that_options_come_after_the_source(capsys):

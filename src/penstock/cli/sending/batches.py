@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
@@ -99,10 +99,17 @@ def _kafka_options(parser: ArgumentParser) -> None:
     add_name(parser, "--topic", "topic", "the topic")
     parser.add_argument("--key", help="of each record")
     add_pairs(parser, "--header", "a header of each record")
-    parser.add_argument("--partition", type=int, default=0, metavar="N", help="(default 0)")
+    parser.add_argument("--partition", type=_partition, default=0, metavar="N", help="(default 0)")
     parser.add_argument(
         "--self-managed", action="store_true", help="of a cluster that is not Amazon MSK's"
     )
+
+
+def _partition(text: str) -> int:
+    # Not `isdecimal` alone: other scripts' digits are decimal, too.
+    if not (text.isascii() and text.isdecimal()):
+        raise ArgumentTypeError(f"it is a number, 0 or more, not {text!r}")
+    return int(text)
 
 
 def _kafka(items: Sequence[Item], options: Namespace) -> list[Event]:

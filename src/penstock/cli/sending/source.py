@@ -94,13 +94,15 @@ def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
     """The names and values that an option was given.
 
     Raises:
-        PenstockError: one is no `NAME=VALUE`.
+        PenstockError: one is no `NAME=VALUE`, or a name comes twice.
     """
-    found = {}
+    found: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise PenstockError(f"{option} takes NAME=VALUE, not {text!r}")
+        if name in found:
+            raise PenstockError(f"{option} is given twice with the name {name!r}; give it once")
         found[name] = value
     return found
 
