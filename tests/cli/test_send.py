@@ -311,6 +311,22 @@ def test_a_report_that_aws_would_not_understand(serve, send, handler, error):
     assert err == f"The report of failures {error}: to AWS the whole batch has failed.\n"
 
 
+@pytest.mark.parametrize("wrong", ["", None, "nobody"])
+def test_a_report_with_a_wrong_identifier_is_told_a_right_one(serve, send, wrong):
+    function = serve(
+        f"def handler(event, context):\n"
+        f"    return {{'batchItemFailures': [{{'itemIdentifier': {wrong!r}}}]}}\n"
+    )
+
+    _, _, err = send("kafka", "app", "one", "--topic", "orders", "--endpoint", function.url)
+
+    assert err == (
+        f"The report of failures has {{'itemIdentifier': {wrong!r}}}; for the first message of the "
+        'batch it would be {"itemIdentifier": {"partition": "orders-0", "offset": 15}}: to AWS '
+        "the whole batch has failed.\n"
+    )
+
+
 @pytest.mark.parametrize("source", ["sqs", "kinesis"])
 def test_an_answer_to_a_batch_that_is_no_json_is_a_failure(serve, send, source):
     function = serve(FUNCTION, "breaks_off")

@@ -103,7 +103,11 @@ def _failed(source: Batched, report: Any, known: Sequence[str | None]) -> set[st
         item = failure.get("itemIdentifier") if isinstance(failure, dict) else None
         identifier = source.identifier_in(item)
         if identifier is None:
-            raise ValueError(f'has {failure!r:.80}, which should be {{"itemIdentifier": ...}}')
+            right = next(source.item_identifier(each) for each in known if each is not None)
+            raise ValueError(
+                f"has {failure!r:.80}; for the first message of the batch it would be "
+                f"{as_text({'itemIdentifier': right})}"
+            )
         if identifier not in known:
             raise ValueError(f"names {item!r:.80}, which no message of the batch has")
         failed.add(identifier)
