@@ -13,6 +13,7 @@ import types
 from pathlib import Path
 
 import pytest
+from botocore.session import get_session
 
 from penstock.cli import main
 from penstock.event_sources.detect import all_sources
@@ -188,6 +189,16 @@ def test_an_object_has_the_size_of_a_file(printed, tmp_path):
     assert record["s3"]["bucket"]["arn"] == "arn:aws:s3:::pictures"
     assert record["s3"]["object"]["key"] == "red+flower.jpg"
     assert record["s3"]["object"]["size"] == 5
+
+
+def test_every_event_that_awss_client_knows_can_be_sent(printed):
+    names = get_session().get_service_model("s3").shape_for("Event").enum
+    names = [name for name in names if not name.endswith("*")]
+
+    for name in names:
+        (event,) = printed("s3", "app", "key", "--event-name", name)
+        assert f"s3:{event['Records'][0]['eventName']}" == name
+    assert "s3:ObjectAcl:Put" in names
 
 
 def test_a_change_of_an_item(printed):

@@ -35,7 +35,8 @@ def _sns(items: Sequence[Item], options: Namespace) -> list[Event]:
     ]
 
 
-# AWS documentation, "Event notification types and destinations" of Amazon S3.
+# AWS documentation, "Event notification types and destinations" of Amazon S3, and `Event` of
+# its API.
 _S3_EVENTS = (
     "ObjectCreated:Put",
     "ObjectCreated:Post",
@@ -58,6 +59,9 @@ _S3_EVENTS = (
     "ObjectTagging:Put",
     "ObjectTagging:Delete",
     "ObjectAcl:Put",
+    "ObjectRetention:Put",
+    "ObjectAnnotation:Put",
+    "ObjectAnnotation:Delete",
 )
 
 
