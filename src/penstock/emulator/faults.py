@@ -178,9 +178,7 @@ class FaultInjector:
         choose = self._next
         if written:
             try:
-                own = faults_from_text(*written)
-                if own.every != 1:
-                    raise BadFaultError("every=CALLS is for --fault and tests, not for one call")
+                own = faults_from_text(*written, of_one_call=True)
             except BadFaultError as exc:
                 text = f"{HEADER}: {exc}\n".encode()
                 exchange.respond(400, [("Content-Type", "text/plain; charset=utf-8")], text)
