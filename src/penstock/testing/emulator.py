@@ -78,7 +78,8 @@ class LocalFunction(InjectsFaults):
 
         Raises:
             FunctionError: the function failed before its first byte.
-            InvokeError: it was not run: it is busy, or the event is no JSON.
+            InvokeError: it was not run: it is busy, or the event is no JSON. Or its answer
+                broke off.
         """
         from .invoking import InvokeError, invoke
 

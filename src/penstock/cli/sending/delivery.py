@@ -26,7 +26,7 @@ class Delivery:
         """Invoke the function; whether all has gone well.
 
         Raises:
-            InvokeError: the function was not run.
+            InvokeError: the function was not run, or its answer did not arrive whole.
         """
         try:
             answer = invoke(endpoint, self._function, self._event, timeout=wait)
