@@ -160,7 +160,8 @@ class _OptionError(Exception):
 
 def _options(node: pytest.Item) -> dict[str, Any]:
     """What the configuration file says, then the markers, from the outermost inwards."""
-    from .emulator import checked_variables, emulator
+    from .emulator import emulator
+    from .emulator_options import checked_variables
 
     known = list(signature(emulator).parameters)
     options = _configured(node.config)
