@@ -316,6 +316,20 @@ def test_a_module_is_found_from_the_folder(folder):
         assert function.invoke().json() == "shop.pages"
 
 
+def test_a_module_imports_from_the_folder_and_a_file_from_its_own(folder):
+    (folder / "shop").mkdir()
+    (folder / "shop/prices.py").write_text("")
+    for target, name in (
+        ("shop.pages:handler", "shop.prices"),
+        ("shop/pages.py:handler", "prices"),
+    ):
+        (folder / "shop/pages.py").write_text(
+            f"import {name} as prices\ndef handler(event, context): return prices.__name__"
+        )
+        with testing.emulator(target, folder=folder) as function:
+            assert function.invoke().json() == name
+
+
 def test_the_folder_is_the_working_directory_unless_it_is_said(folder, monkeypatch):
     monkeypatch.chdir(folder)
     with testing.emulator("app.py:echo") as of_file, testing.emulator("app:echo") as of_module:

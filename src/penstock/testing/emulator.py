@@ -154,11 +154,12 @@ def emulator(
     """Serve a function on a free port of this machine's loopback, and end everything after.
 
     `target` is `module:handler` or `path/file.py:handler`, found from `folder` (default: the
-    working directory). The function runs as on Lambda, in processes of its own, which are
-    started by the calls. The other options are those of `penstock dev`: `function` is the
-    function's name, `timeout` and `retry_delay` are in seconds, `environment` holds variables
-    for it, `credentials` are access keys as ID:SECRET; `quirks` switches AWS's oddities on
-    and off by their names, after `strict`.
+    working directory); a module imports from there, a file from its own folder. The function
+    runs as on Lambda, in processes of its own, which are started by the calls. The other
+    options are those of `penstock dev`: `function` is the function's name, `timeout` and
+    `retry_delay` are in seconds, `environment` holds variables for it, `credentials` are
+    access keys as ID:SECRET; `quirks` switches AWS's oddities on and off by their names, after
+    `strict`.
 
     `rest_api` is STREAM or BUFFERED: a REST API all of whose requests are the function's.
     `rest_apis` are others, each a `penstock.emulator.rest_apis.RestApi`. `functions` are more
