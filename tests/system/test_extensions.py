@@ -356,9 +356,13 @@ LOGS = [
 
 
 @pytest.mark.parametrize(
-    ("path", "types"), [("/2022-07-01/telemetry", TELEMETRY), ("/2020-08-15/logs", LOGS)]
+    ("path", "types", "api"),
+    [
+        ("/2022-07-01/telemetry", TELEMETRY, "TELEMETRY"),
+        ("/2020-08-15/logs", LOGS, "LOGS"),
+    ],
 )
-def test_an_extension_subscribes_to_what_happens(serve, gate, extensions, path, types):
+def test_an_extension_subscribes_to_what_happens(serve, gate, extensions, path, types, api):
     function = serve(
         SAYS_WHAT_IT_DOES,
         extensions_folder=extensions(subscribes=SUBSCRIBES.replace("PATH", path)),
@@ -368,7 +372,7 @@ def test_an_extension_subscribes_to_what_happens(serve, gate, extensions, path, 
     got = [json.loads(line[4:]) for line in function.log.splitlines() if line.startswith("GOT ")]
     assert [event["type"].removeprefix("platform.") for event in got] == types
     assert [event["record"] for event in got if event["type"] == "function"] == ["loaded", "called"]
-    assert "TELEMETRY\tName: subscribes\tState: Subscribed\tTypes: [platform, function]" in (
+    assert f"{api}\tName: subscribes\tState: Subscribed\tTypes: [Platform, Function]\n" in (
         function.log
     )
 

@@ -437,6 +437,7 @@ class Environment:
             f"{self.function.name} was not ready after {seconds:g} seconds: killed while starting"
         )
         for invocation in invocations:
+            self._start.take_up(invocation)
             self._log.timed_out(invocation, seconds)
             invocation.relay.break_off(timed_out(invocation.request_id, seconds))
         self.kill()
@@ -472,10 +473,7 @@ class Environment:
             left = self._work.all
             self._changed.notify_all()
         for invocation in left:
-            if invocation.delivered_at is None:
-                # It has got no further than the start, which is what it took.
-                invocation.delivered_at = self._start.began_at
-                self._log.started(invocation)
+            self._start.take_up(invocation)
             invocation.relay.break_off(self._init_error or exited(invocation.request_id, status))
             self._finish(invocation)
         self._subscriptions.stop()

@@ -15,7 +15,7 @@ from .control_plane import ControlPlane, new_configuration
 from .errors import check_revision, conflict, invalid, not_emulated, not_found
 from .paging import page
 from .records import FunctionRecord, Json, new_revision
-from .runtimes import check_runtime
+from .runtimes import check_runtime, check_snap_start
 from .versions_api import publish
 from .views import configuration_view, updating_view
 
@@ -91,6 +91,7 @@ def create_function(plane: ControlPlane, request: Json) -> Json:
     record = FunctionRecord(name, {LATEST: configuration}, tags=dict(request.get("Tags") or {}))
     # Unpacked now, so that what is too large or damaged is refused.
     plane.root_of(configuration)
+    record.next_version = plane.store.next_version(name)
     created = updating_view(plane, record, LATEST, is_new=True)
     plane.deploy(record)
     record.latest["RevisionId"] = new_revision()
@@ -257,6 +258,7 @@ def _configure(plane: ControlPlane, configuration: Json, request: Json) -> None:
     if request.get("SnapStart") is not None:
         apply_on = request["SnapStart"].get("ApplyOn", "None")
         configuration["SnapStart"] = {"ApplyOn": apply_on, "OptimizationStatus": "Off"}
+    check_snap_start(configuration)
     if request.get("LoggingConfig") is not None:
         _configure_logging(configuration["LoggingConfig"], request["LoggingConfig"])
     if request.get("Layers") is not None:
