@@ -13,6 +13,7 @@ import httpx
 
 from penstock.emulator.emulator import Emulator
 from penstock.emulator.functions import function_from_target
+from penstock.emulator.quirks import Quirks
 from penstock.emulator.rest_apis import RestApi, api_of_function
 from tests.conftest import PREAMBLE, LocalFunction
 from tests.tools import RawClient
@@ -70,6 +71,7 @@ def serving_apis(tmp_path: Path) -> Iterator[Any]:
         mode: str = "STREAM",
         change: Any = None,
         functions: dict[str, str] | None = None,
+        quirks: Quirks | None = None,
         **options: Any,
     ) -> Api:
         folder = tmp_path / f"api{len(emulators)}"
@@ -83,7 +85,9 @@ def serving_apis(tmp_path: Path) -> Iterator[Any]:
         if change is not None:
             api = change(api)
         log: list[str] = []
-        emulator = Emulator(function, host="127.0.0.1", write_log=log.append, rest_apis=[api])
+        emulator = Emulator(
+            function, host="127.0.0.1", write_log=log.append, rest_apis=[api], quirks=quirks
+        )
         emulators.append(emulator)
         for name, handler in (functions or {}).items():
             target = f"{folder / 'app.py'}:{handler}"

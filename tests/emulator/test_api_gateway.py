@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from penstock.emulator import limits
+from penstock.emulator.quirks import STRICT
 from penstock.emulator.rest_apis import Integration, Method, RestApi, Stage
 from penstock.errors import EmulatorError
 from tests.emulator.api_server import ERROR, STREAM, serving_apis, with_timeout
@@ -61,7 +62,7 @@ BUFFERED = {
     "cookies": ("return {'cookies': []}", "the key 'cookies'"),
     "raises": ("raise ValueError('secret')", "the function failed (ValueError: secret)"),
     "exits": ("os._exit(3)", "the function failed (Runtime.ExitError"),
-    "over 6 MB": ("return {'body': 'x' * 7_000_000}", "Function.ResponseSizeTooLarge"),
+    "over 6 MB": ("return {'body': 'x' * 7_000_000}", "give the integration STREAM"),
     "status": ("return {'statusCode': 1000}", "statusCode is 1000"),
     "object": ("return {'body': {}}", "body is of type dict; write text"),
 }
@@ -223,7 +224,10 @@ def test_requests_that_are_too_large(mode, serve_api):
     )
     answer = api.request("POST", "/local/", content=b"x" * 7_000_000)
     assert (answer.status_code, answer.json()) == (413, {"message": "Request Too Long"})
+    mend = "AWS answers 413; have the client put it into S3, by a presigned URL, and send its key"
+    assert f"an API takes 10485760 bytes, the body has more, and {mend}" in api.log
     assert "and Lambda takes 6291556" in api.log
+    assert f"though an API takes 10 MB; {mend.partition('; ')[2]}" in api.log
     assert "START" not in api.log
 
 
@@ -240,6 +244,40 @@ def test_too_many_requests_are_500(mode, serve_api, gate):
         next(response.iter_raw())
         second()
         gate.open("1")
+
+
+FAILS_LATE = """
+@streamify_response
+def handler(event, context):
+    yield Prelude(202)
+    yield "partial"
+    raise ValueError("late")
+"""
+IS_A_SUCCESS = (
+    "AWS's Invoke, which a BUFFERED integration uses, calls it a success, so that what there was "
+    "of it is the answer; return a proxy response, or leave rest_api out of what adapt streams, "
+    "and a failure is AWS's 502\n"
+)
+
+
+def test_a_buffered_stream_that_fails_late_is_a_success_and_the_log_tells(serve_api):
+    api = serve_api(FAILS_LATE, "BUFFERED")
+    answer = api.get()
+    assert (answer.status_code, answer.content) == (202, b"")
+    assert (
+        "GET /local/ (REST API): the response failed after its first byte (ValueError: late); "
+        + IS_A_SUCCESS
+    ) in api.log
+
+
+def test_a_buffered_stream_that_fails_late_does_not_look_whole_when_strict(serve_api):
+    api = serve_api(FAILS_LATE, "BUFFERED", quirks=STRICT)
+    answer = api.get()
+    assert (answer.status_code, answer.content) == (502, ERROR)
+    assert (
+        "the response failed after its first byte (ValueError: late), and without "
+        "failed-stream-succeeds this is a 502; " + IS_A_SUCCESS
+    ) in api.log
 
 
 # --- resources, stages and functions ------------------------------------------------------

@@ -9,6 +9,7 @@ from types import FrameType
 
 import pytest
 
+from penstock.emulator import limits
 from penstock.emulator import relay as relay_module
 from penstock.emulator.http.http_server import ClientGoneError
 from penstock.emulator.relay import (
@@ -95,7 +96,8 @@ def test_a_stream_over_its_limit_gets_one_byte_more():
     assert response.body(b"12345")
     assert not response.body(b"67")
     assert receiver.content == b"123456"
-    assert response.outcome == too_large()
+    assert response.outcome == too_large(5)
+    assert "(5 bytes)" in response.outcome.detail
 
 
 def test_a_buffered_response_over_its_limit_is_an_error():
@@ -103,7 +105,11 @@ def test_a_buffered_response_over_its_limit_is_an_error():
     response.begin(HEAD)
     assert not response.body(b"123456")
     assert response.outcome.ending is Ending.TOO_LARGE
-    assert len(response.outcome.payload) == 148
+    assert "(5 bytes)" in response.outcome.detail
+
+
+def test_what_aws_says_of_a_buffered_response_over_the_limit_has_148_bytes():
+    assert len(too_large(limits.BUFFERED_PAYLOAD).payload) == 148
 
 
 def test_a_caller_who_has_gone_does_not_stop_the_response():

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from penstock.emulator.environments import environments
+from penstock.emulator.environments import environment, environments
 from penstock.emulator.invocations import Invocation
 from tests.tools import PATIENCE, RawClient, each_value_once, is_running, lambda_client, wait_for
 
@@ -213,6 +213,46 @@ def test_the_timeout_counts_from_the_event_not_from_the_start_of_the_process(ser
         timeout=0.5,
     )
     assert httpx.get(function.url, timeout=15).text == "True"
+
+
+def test_at_its_timeout_an_environment_waits_for_no_client_that_reads_slowly(serve, monkeypatch):
+    monkeypatch.setattr(environment, "_LAST_BYTES", 100 * PATIENCE)
+    function = serve(
+        """
+        @streamify_response
+        def handler(event, context):
+            while event["rawPath"] == "/endless":
+                yield b"x" * 1_000_000
+            yield "quick"
+        """,
+        timeout=1,
+        max_environments=1,
+    )
+    with RawClient(function.port) as client:
+        client.send(b"GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        client.read_until(b"\r\n\r\n")
+        # Which takes no more from here on.
+        log = function.wait_for_log(" did not end in time (Sandbox.Timedout: RequestId: ")
+        assert "Status: timeout" in log
+        assert "()" not in log
+        wait_for(lambda: httpx.get(function.url).text == "quick", "room for another call")
+
+
+def test_a_process_that_ends_while_a_client_reads_slowly_is_told_of(serve, monkeypatch):
+    monkeypatch.setattr(environment, "_LAST_BYTES", 0)
+    function = serve("""
+        import threading
+
+        @streamify_response
+        def handler(event, context):
+            threading.Timer(0.5, os._exit, [3]).start()
+            while True:
+                yield b"x" * 1_000_000
+    """)
+    with RawClient(function.port) as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        client.read_until(b"\r\n\r\n")
+        assert "exit status 3)" in function.wait_for_log(" was cut off in its middle (")
 
 
 def test_a_child_that_the_handler_forked_dies_with_its_environment(serve):

@@ -22,10 +22,12 @@ def refuse(
     error_type: str,
     body: dict[str, str],
     headers: HeaderList | None = None,
+    *,
+    request_id: str | None = None,
 ) -> None:
     """Answer with one of the API's exceptions."""
     fields = [
-        *platform_headers(new_request_id()),
+        *platform_headers(request_id or new_request_id()),
         ("Content-Type", "application/json"),
         ("x-amzn-ErrorType", error_type),
         *(headers or ()),

@@ -147,6 +147,7 @@ class Emulator:
             self.rest_apis,
             self.registry.find,
             self._log.line,
+            failed_stream_succeeds=self.quirks.failed_stream_succeeds,
             own_requests=self._own_requests,
             deadlines=self._deadlines,
         )

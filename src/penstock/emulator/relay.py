@@ -15,7 +15,6 @@ from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
 from ..wire.response_states import Event, State, next_state
-from . import limits
 from .http.http_server import ClientGoneError
 from .latch import Latch
 
@@ -111,12 +110,13 @@ def truncated(request_id: str, reason: str = "") -> Outcome:
     )
 
 
-def too_large() -> Outcome:
-    """A buffered response over the limit: 148 bytes, laid out as captured on AWS."""
-    message = (
-        "Response payload size exceeded maximum allowed payload size "
-        f"({limits.BUFFERED_PAYLOAD} bytes)."
-    )
+def too_large(limit: int) -> Outcome:
+    """The response has more than `limit` bytes.
+
+    Of a buffered one it is 148 bytes, laid out as captured on AWS. What AWS says of a stream
+    is not known: its invoker does not hear of it.
+    """
+    message = f"Response payload size exceeded maximum allowed payload size ({limit} bytes)."
     error_type = "Function.ResponseSizeTooLarge"
     payload = json.dumps({"errorMessage": message, "errorType": error_type}, indent=2)
     return Outcome(Ending.TOO_LARGE, error_type, payload.encode())
@@ -181,8 +181,9 @@ class Relay:
 
     def __init__(self, receiver: Receiver, max_size: int, *, is_streaming: bool) -> None:
         self._receiver = receiver
-        self._left = max_size
-        self._is_streaming = is_streaming
+        #: How many bytes it may have.
+        self.limit = self._left = max_size
+        self.is_streaming = is_streaming
         self._lock = threading.Lock()
         self._ended = Latch()
         self._state = State.WAITING
@@ -201,6 +202,11 @@ class Relay:
         """How it ended, or None while it has not."""
         return self._outcome
 
+    @property
+    def known_outcome(self) -> Outcome | None:
+        """How it ended, or, while the last of it is still passed on, what has broken it off."""
+        return self._outcome or self._cause_of_cut
+
     def begin(self, head: ResponseHead) -> bool:
         """The response starts. False if there can be none any more."""
         with self._lock:
@@ -214,10 +220,10 @@ class Relay:
         """Pass a part of the body on. False if the limit is passed: no more is wanted."""
         if len(data) > self._left:
             # AWS delivers one byte more than a stream may have, and then stops.
-            data = data[: self._left + 1] if self._is_streaming else b""
+            data = data[: self._left + 1] if self.is_streaming else b""
             if data:
                 self._to_caller(lambda: self._receiver.body(data))
-            self._end(Event.FAILURE, too_large())
+            self._end(Event.FAILURE, too_large(self.limit))
             return False
         self._left -= len(data)
         if data:

@@ -26,7 +26,8 @@ from .start_phase import StartPhase
 from .telemetry_api import Subscriptions
 from .workload import Workload
 
-# How long the last bytes of a process that has ended are waited for.
+# How long the last bytes of a process that has ended are waited for. At a timeout AWS waits
+# for nobody who reads slowly: it resets the environment at the deadline.
 _LAST_BYTES = 1.0
 
 # How long the end of a process is waited for whose connection has closed in mid-response:
@@ -489,7 +490,7 @@ class Environment:
         self._on_end(self, undone)
 
     def _end_server(self) -> None:
-        self._server.wait_until_unused(_LAST_BYTES)
+        self._server.wait_until_unused(0 if self._shutdown_reason == "timeout" else _LAST_BYTES)
         self._server.stop(keep_connections=True)
 
     def _finish(self, invocation: Invocation) -> None:

@@ -282,7 +282,7 @@ class EnvironmentLog:
             self._say(invocation, text)
         else:
             self.tell("platform.report", record, invocation, text)
-        outcome = invocation.relay.outcome
+        outcome = invocation.relay.known_outcome
         ending = _ending(outcome)
         if ending in _FAILED_ON_THE_WAY and not self._log.is_stopping:
             self.line(_explained(invocation, ending, outcome))
@@ -375,7 +375,7 @@ def _ending(outcome: Outcome | None) -> Ending:
 
 def _result(invocation: Invocation, *, is_brief: bool = False) -> dict[str, Any]:
     """What runtimeDone and report both say; `is_brief`: no more than the REPORT line tells."""
-    outcome = invocation.relay.outcome
+    outcome = invocation.relay.known_outcome
     ending = _ending(outcome)
     status = "error"
     if invocation.has_timed_out:
@@ -405,4 +405,16 @@ def _explained(invocation: Invocation, ending: Ending, outcome: Outcome | None) 
     """What a failure looked like from outside: on AWS nobody would tell."""
     what = _FAILED_ON_THE_WAY[ending]
     detail = outcome.detail if outcome is not None else ""
-    return f"the response to {invocation.request_id} {what} ({detail})"
+    text = f"the response to {invocation.request_id} {what} ({detail})"
+    if ending is not Ending.TOO_LARGE:
+        return text
+    if invocation.relay.is_streaming:
+        return f"{text}: AWS sends one byte more, and ends the stream; {_ELSEWHERE}"
+    return (
+        f"{text}: AWS gives whoever invokes this error instead; stream it, up to 200 MiB, to "
+        "InvokeWithResponseStream, a Function URL with RESPONSE_STREAM or an integration with "
+        f"STREAM, or {_ELSEWHERE}"
+    )
+
+
+_ELSEWHERE = "put it into S3, and answer with a link to it"

@@ -138,12 +138,7 @@ class RuntimeApi:
                 invocation.produced_bytes += len(data)
                 if not relay.body(data):
                     self._environment.answered(invocation)
-                    _refuse(
-                        exchange,
-                        413,
-                        "RequestEntityTooLarge",
-                        f"Exceeded maximum allowed payload size ({limits.BUFFERED_PAYLOAD} bytes).",
-                    )
+                    _refuse_size(exchange, relay.limit)
                     return
             invocation.response_ended_at = time.monotonic()
         except (RemoteProtocolError, OSError):
@@ -272,17 +267,17 @@ def _read(exchange: Exchange) -> bytes | None:
     try:
         return exchange.read_body(limits.BUFFERED_PAYLOAD)
     except BodyTooLargeError:
-        _refuse(
-            exchange,
-            413,
-            "RequestEntityTooLarge",
-            f"Exceeded maximum allowed payload size ({limits.BUFFERED_PAYLOAD} bytes).",
-        )
+        _refuse_size(exchange, limits.BUFFERED_PAYLOAD)
         return None
 
 
 def _accept(exchange: Exchange) -> None:
     exchange.respond(202, _JSON, b'{"status":"OK"}\n')
+
+
+def _refuse_size(exchange: Exchange, limit: int) -> None:
+    message = f"Exceeded maximum allowed payload size ({limit} bytes)."
+    _refuse(exchange, 413, "RequestEntityTooLarge", message)
 
 
 def _refuse(exchange: Exchange, status: int, error_type: str, message: str) -> None:

@@ -20,6 +20,7 @@ class ApiGateway:
 
     `find` gives the environments of a function, by name and qualifier; `write_line` takes
     lines for the log; `own_requests` are those that come back to this emulator.
+    `failed_stream_succeeds` is the quirk of that name.
     """
 
     def __init__(
@@ -28,9 +29,11 @@ class ApiGateway:
         find: Find,
         write_line: Callable[[str], object],
         *,
+        failed_stream_succeeds: bool,
         own_requests: OwnRequests,
         deadlines: Deadlines,
     ) -> None:
+        self._failed_stream_succeeds = failed_stream_succeeds
         self._own_requests = own_requests
         self._deadlines = deadlines
         self._apis = {api.id.lower(): api for api in apis}
@@ -64,7 +67,13 @@ class ApiGateway:
                     open_backends=self._open_backends,
                 )
             else:
-                answer_with_function(call, target, self._find, known)
+                answer_with_function(
+                    call,
+                    target,
+                    self._find,
+                    known,
+                    failed_stream_succeeds=self._failed_stream_succeeds,
+                )
         except RefusedError as refused:
             call.refuse_as(refused)
 

@@ -256,7 +256,10 @@ def refuse_unknown(exchange: Exchange, host: str, known: list[str], port: int) -
 def _refuse_size(call: UrlCall, what: str) -> None:
     # The limit is documented; what AWS says is not.
     message = f"Request must be smaller than {limits.BUFFERED_PAYLOAD} bytes"
-    call.say(f"{what} is over the 6 MB that Lambda takes, and AWS answers 413")
+    call.say(
+        f"{what} is over the 6 MB that Lambda takes, and AWS answers 413; have the client put it "
+        "into S3, by a presigned URL, and send its key"
+    )
     call.refuse(413, "RequestEntityTooLargeException", {"Message": message})
 
 

@@ -59,6 +59,8 @@ class StreamingReceiver:
             self._result += data
             if len(self._result) > limits.BUFFERED_PAYLOAD:
                 whole, self._result = bytes(self._result), None
+                if whole.startswith(b"{"):
+                    self._call.say(_UNREAD)
                 self._begin(UrlResponse(200, [("content-type", "application/json")]))
                 self._send(whole)
             return
@@ -206,6 +208,13 @@ _FAILED = {
     Ending.FAILED: "failed after its first byte",
     Ending.TOO_LARGE: "passed the 200 MiB that Lambda streams",
 }
+
+
+_UNREAD = (
+    f"the handler returns an object of more than {limits.BUFFERED_PAYLOAD} bytes, which is passed "
+    "on as it comes: of a proxy response status and headers are lost so, and what AWS does with "
+    "one of this size is not known; stream the body after a Prelude"
+)
 
 
 def _is_proxy_response(payload: bytes) -> bool:

@@ -30,6 +30,10 @@ _ERRORS = {
 }
 
 
+#: What to do with a request that is too large.
+INTO_S3 = "have the client put it into S3, by a presigned URL, and send its key"
+
+
 class RefusedError(PenstockError):
     """API Gateway answers by itself; the text is for the log."""
 
@@ -106,7 +110,8 @@ class Call:
                 413,
                 "RequestEntityTooLargeException",
                 text.encode(),
-                "the body is too large, and AWS answers 413",
+                f"an API takes {limits.API_PAYLOAD} bytes, the body has more, and AWS answers 413; "
+                + INTO_S3,
             ) from None
         if not self.is_binary(target) and not is_text(body):
             self.say(

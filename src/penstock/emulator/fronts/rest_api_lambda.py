@@ -14,7 +14,7 @@ from ..relay import BufferedReceiver, Ending, Outcome
 from ..rest_apis import Stage, function_of
 from .answering import REFUSED_HERE, respond
 from .rest_api_answers import MalformedResponseError, response_from_result
-from .rest_api_call import Call, RefusedError, Target, failed
+from .rest_api_call import INTO_S3, Call, RefusedError, Target, failed
 from .rest_api_streaming import StreamingReceiver, wait_for_stream
 
 #: Finds a function by its name and its qualifier.
@@ -36,9 +36,16 @@ def environments_of(find: Find, uri: str, stage: Stage) -> tuple[Environments, s
 
 
 def answer_with_function(
-    call: Call, target: Target, find: Find, authorizer: Mapping[str, Any] | None
+    call: Call,
+    target: Target,
+    find: Find,
+    authorizer: Mapping[str, Any] | None,
+    *,
+    failed_stream_succeeds: bool,
 ) -> None:
     """Invoke the function of the method, and answer with its response.
+
+    `failed_stream_succeeds` is the quirk of that name, for BUFFERED.
 
     Raises:
         RefusedError: nothing was sent, API Gateway has to answer by itself.
@@ -89,6 +96,8 @@ def answer_with_function(
             f"{integration.timeout:g} seconds; the function runs on; a STREAM integration may "
             "take 15 minutes",
         )
+    if outcome.ending is Ending.FAILED:
+        _tell_failed_stream(call, outcome, succeeds=failed_stream_succeeds)
     _send_whole(call, target, receiver, outcome)
 
 
@@ -103,13 +112,46 @@ def _payload(event: dict[str, Any]) -> bytes:
             "RequestEntityTooLargeException",
             b'{"message":"Request Too Long"}',
             f"the event is of {len(payload)} bytes, and Lambda takes "
-            f"{limits.BUFFERED_PAYLOAD}: AWS answers 413, though an API takes 10 MB",
+            f"{limits.BUFFERED_PAYLOAD}: AWS answers 413, though an API takes 10 MB; {INTO_S3}",
         )
     return payload
 
 
+def _tell_failed_stream(call: Call, outcome: Outcome, *, succeeds: bool) -> None:
+    """BUFFERED, so an `Invoke`, to which a stream that failed late is a success (captured).
+
+    What API Gateway makes of it is inferred from that.
+
+    Raises:
+        RefusedError: it is none here.
+    """
+    what = f"the response failed after its first byte ({outcome.detail})"
+    odd = (
+        "AWS's Invoke, which a BUFFERED integration uses, calls it a success, so that what there "
+        "was of it is the answer"
+    )
+    if not succeeds:
+        raise failed(
+            502, f"{what}, and without failed-stream-succeeds this is a 502; {odd}; {_LATE}"
+        )
+    call.say(f"{what}; {odd}; {_LATE}")
+
+
+_LATE = (
+    "return a proxy response, or leave rest_api out of what adapt streams, and a failure is AWS's "
+    "502"
+)
+
+
 def _send_whole(call: Call, target: Target, receiver: BufferedReceiver, outcome: Outcome) -> None:
     """BUFFERED: the answer that the whole response makes."""
+    if outcome.ending is Ending.TOO_LARGE:
+        raise failed(
+            502,
+            f"Lambda gives {limits.BUFFERED_PAYLOAD} bytes in one piece, the response has more, "
+            "and AWS answers 502; give the integration STREAM (--rest-api STREAM), which takes "
+            "200 MiB, and stream it",
+        )
     if outcome.ending not in (Ending.WHOLE, Ending.FAILED):
         raise failed(502, f"AWS answers 502, because the function failed ({outcome.detail})")
     try:

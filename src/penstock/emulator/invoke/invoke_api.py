@@ -23,7 +23,14 @@ from ..relay import BufferedReceiver, Ending, Outcome, ResponseHead
 from .event_invokes import EventInvokes
 from .event_queue import QueueFullError
 from .invoke_oddities import Oddities
-from .invoke_requests import InvokeRequest, Operation, find_operation, read_event, read_request
+from .invoke_requests import (
+    EventTooLargeError,
+    InvokeRequest,
+    Operation,
+    find_operation,
+    read_event,
+    read_request,
+)
 from .lineage import RecursiveInvocationError, next_trace_id
 
 #: The name by which AWS's own emulator calls whatever function it runs.
@@ -68,7 +75,17 @@ class InvokeApi:
         try:
             self._prepared(exchange).run()
         except ApiError as error:
-            refuse(exchange, error.status, error.error_type, error.body, _MORE.get(error.status))
+            request_id = new_request_id()
+            if isinstance(error, EventTooLargeError):
+                self._oddities.say_event_too_large(request_id, error.limit)
+            refuse(
+                exchange,
+                error.status,
+                error.error_type,
+                error.body,
+                _MORE.get(error.status),
+                request_id=request_id,
+            )
 
     def _prepared(self, exchange: Exchange) -> _Call:
         """The call that a request makes.

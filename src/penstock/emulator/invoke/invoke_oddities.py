@@ -30,6 +30,14 @@ class Oddities:
         """What holds one stream back, if it is to be."""
         return Bandwidth(limits.STREAM_BURST, limits.STREAM_RATE) if self._is_slow else None
 
+    def say_event_too_large(self, request_id: str, limit: int) -> None:
+        """An event was refused that has more than `limit` bytes."""
+        of_what = "an asynchronous event" if limit == limits.EVENT_PAYLOAD else "an event"
+        self._write_line(
+            f"{request_id} (Lambda API): {of_what} may have {limit} bytes, this one has more, and "
+            "AWS answers 413; put it into S3, and send its key"
+        )
+
     def say_dry_run_runs(self, invocation: Invocation) -> None:
         """A `DryRun` is about to run the function."""
         self._say(

@@ -66,6 +66,16 @@ class InvokeRequest(NamedTuple):
     trace_id: str | None
 
 
+class EventTooLargeError(ApiError):
+    """The event has more than `limit` bytes."""
+
+    def __init__(self, limit: int) -> None:
+        message = f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
+        body = {"Type": "User", "message": message}
+        super().__init__(413, "RequestTooLargeException", body)
+        self.limit = limit
+
+
 def find_operation(path: str) -> tuple[Operation, str] | None:
     """The operation that has this path, and the name of the function in it; None: no such."""
     find = _find_operation if len(path) <= _KEPT_PATH else _find_operation.__wrapped__
@@ -147,15 +157,7 @@ def read_event(exchange: Exchange, *, limit: int, check: bool) -> bytes:
     try:
         event = exchange.read_body(limit)
     except BodyTooLargeError:
-        raise ApiError(
-            413,
-            "RequestTooLargeException",
-            {
-                "Type": "User",
-                "message": f"Request must be smaller than {limit} bytes "
-                "for the InvokeFunction operation",
-            },
-        ) from None
+        raise EventTooLargeError(limit) from None
     if not event:
         return b"{}"
     if check:
