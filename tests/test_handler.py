@@ -1092,6 +1092,18 @@ def test_cookies_are_multi_value_headers_for_an_event_that_has_those(event):
     response = buffered(prelude=Prelude(200, cookies=["a=1", "b=2"]), event=event)
 
     assert response["multiValueHeaders"] == {"set-cookie": ["a=1", "b=2"]}
+    assert "cookies" not in response
+
+
+def test_a_header_in_both_maps_is_in_the_lists_alone_for_an_event_that_has_those():
+    prelude = Prelude(200, {"Vary": "x, y", "a": "b"}, (), {"vary": ["x", "y"]})
+
+    response = buffered(prelude=prelude, event={"multiValueHeaders": {}})
+    assert response["headers"] == {"a": "b"}
+    assert response["multiValueHeaders"] == {"vary": ["x", "y"]}
+
+    response = buffered(prelude=prelude, event={"version": "2.0"})
+    assert response["headers"] == {"Vary": "x, y", "a": "b"}
 
 
 def test_cookies_are_no_multi_value_headers_for_an_event_without_those():

@@ -78,8 +78,9 @@ class BufferedResponder:
         """The whole response as the dict that a buffered integration wants.
 
         Text is given as text, everything else in base64. Cookies go into `cookies`
-        (Function URLs and HTTP APIs), and into `multiValueHeaders` as well if `event` has
-        that key (REST APIs and load balancers).
+        (Function URLs and HTTP APIs), or into `multiValueHeaders` if `event` has that key
+        (REST APIs and load balancers): a REST API refuses a response with `cookies`. It
+        sends a header twice that is in both maps, so then it is in the lists alone.
         """
         metadata = self.metadata or {}
         headers = dict(metadata.get("headers", {}))
@@ -93,10 +94,15 @@ class BufferedResponder:
             "isBase64Encoded": is_base64,
         }
         multi = dict(metadata.get("multiValueHeaders", {}))
-        if cookies := metadata.get("cookies"):
-            response["cookies"] = cookies
-            if isinstance(event, dict) and "multiValueHeaders" in event:
+        cookies = metadata.get("cookies")
+        if isinstance(event, dict) and "multiValueHeaders" in event:
+            if cookies:
                 multi["set-cookie"] = [*multi.get("set-cookie", []), *cookies]
+            listed = {name.lower() for name in multi}
+            for name in [name for name in headers if name.lower() in listed]:
+                del headers[name]
+        elif cookies:
+            response["cookies"] = cookies
         if multi:
             response["multiValueHeaders"] = multi
         return response

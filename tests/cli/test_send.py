@@ -13,6 +13,7 @@ import types
 from pathlib import Path
 
 import pytest
+from botocore.session import get_session
 
 from penstock.cli import main
 from penstock.event_sources.detect import all_sources
@@ -38,6 +39,15 @@ def malformed(event, context):
 
 def no_list(event, context):
     return {"batchItemFailures": "all"}
+
+@streamify_response
+def breaks_off(event, context):
+    yield '{"batchItemFailures": ['
+    raise ValueError("no more")
+
+@streamify_response
+def says_nothing(event, context):
+    yield ""
 
 @streamify_response
 def streams(event, context):
@@ -181,6 +191,16 @@ def test_an_object_has_the_size_of_a_file(printed, tmp_path):
     assert record["s3"]["object"]["size"] == 5
 
 
+def test_every_event_that_awss_client_knows_can_be_sent(printed):
+    names = get_session().get_service_model("s3").shape_for("Event").enum
+    names = [name for name in names if not name.endswith("*")]
+
+    for name in names:
+        (event,) = printed("s3", "app", "key", "--event-name", name)
+        assert f"s3:{event['Records'][0]['eventName']}" == name
+    assert "s3:ObjectAcl:Put" in names
+
+
 def test_a_change_of_an_item(printed):
     (event,) = printed(
         *("dynamodb", "app", '{"id": "17", "state": "paid"}', "--table", "orders"),
@@ -191,6 +211,24 @@ def test_a_change_of_an_item(printed):
     assert change["Keys"] == {"id": {"S": "17"}}
     assert change["OldImage"] == {"id": {"S": "17"}, "state": {"S": "new"}}
     assert change["NewImage"] == {"id": {"S": "17"}, "state": {"S": "paid"}}
+
+
+def test_the_numbers_of_an_item_keep_their_digits(printed):
+    item = '{"a": 1.10, "b": 12345678901234567890.123, "c": 1e3, "d": [-0.0], "e": 7}'
+
+    (event,) = printed(
+        *("dynamodb", "app", item, "--event-name", "MODIFY", "--old", '{"a": 2.20e-7}')
+    )
+
+    change = event["Records"][0]["dynamodb"]
+    assert change["NewImage"] == {
+        "a": {"N": "1.1"},
+        "b": {"N": "12345678901234567890.123"},
+        "c": {"N": "1000"},
+        "d": {"L": [{"N": "0"}]},
+        "e": {"N": "7"},
+    }
+    assert change["OldImage"]["a"] == {"N": "0.00000022"}
 
 
 def test_an_event_of_a_bus(printed):
@@ -284,6 +322,39 @@ def test_a_report_that_aws_would_not_understand(serve, send, handler, error):
     assert err == f"The report of failures {error}: to AWS the whole batch has failed.\n"
 
 
+@pytest.mark.parametrize("wrong", ["", None, "nobody"])
+def test_a_report_with_a_wrong_identifier_is_told_a_right_one(serve, send, wrong):
+    function = serve(
+        f"def handler(event, context):\n"
+        f"    return {{'batchItemFailures': [{{'itemIdentifier': {wrong!r}}}]}}\n"
+    )
+
+    _, _, err = send("kafka", "app", "one", "--topic", "orders", "--endpoint", function.url)
+
+    assert err == (
+        f"The report of failures has {{'itemIdentifier': {wrong!r}}}; for the first message of the "
+        'batch it would be {"itemIdentifier": {"partition": "orders-0", "offset": 15}}: to AWS '
+        "the whole batch has failed.\n"
+    )
+
+
+@pytest.mark.parametrize("source", ["sqs", "kinesis"])
+def test_an_answer_to_a_batch_that_is_no_json_is_a_failure(serve, send, source):
+    function = serve(FUNCTION, "breaks_off")
+
+    status, out, err = send(source, "app", "one", "--endpoint", function.url)
+
+    assert (status, out) == (1, '{"batchItemFailures": [\n')
+    assert err.startswith("The answer to a batch is no JSON (Expecting value: ")
+    assert "): to AWS the whole batch has failed, if the event source mapping has " in err
+
+
+def test_an_empty_answer_to_a_batch_reports_nothing(serve, send):
+    function = serve(FUNCTION, "says_nothing")
+
+    assert send("sqs", "app", "one", "--endpoint", function.url) == (0, "\n", "")
+
+
 def test_the_functions_error_is_told(serve, send):
     function = serve(FUNCTION)
 
@@ -308,6 +379,12 @@ def test_a_failure_does_not_keep_the_next_event_back(serve, send):
     ("arguments", "error"),
     [
         (["sqs", "app", "--attribute", "a", "one"], "--attribute takes NAME=VALUE, not 'a'"),
+        (
+            ["sqs", "app", "--attribute", "a=1", "--attribute", "a=2", "one"],
+            "--attribute is given twice with the name 'a'; give it once",
+        ),
+        (["eventbridge", "app", "[1]"], """a JSON object, as in '{"order": 17}', not [1]"""),
+        (["eventbridge", "app", '"x"'], """a JSON object, as in '{"order": 17}', not 'x'"""),
         (["sqs", "app", "--file", "/none"], "cannot read /none: No such file or directory"),
         (["s3", "app", "k", "--content", "/none"], "cannot read /none: No such file"),
         (["ses", "app", "--mail", "/none"], "cannot read /none: No such file"),
@@ -315,6 +392,11 @@ def test_a_failure_does_not_keep_the_next_event_back(serve, send):
         (["eventbridge", "app", "{"], "the message '{' is no JSON: Expecting property name"),
         (["dynamodb", "app", "[]"], "an item is a JSON object with attributes, not []"),
         (["dynamodb", "app", '{"a": 1}', "--key", "id"], "the item has no id, which is in"),
+        (["dynamodb", "app", '{"a": [1]}'], "text, a number or bytes, but a is [1]"),
+        (["dynamodb", "app", '{"a": NaN}'], """'{"a": NaN}' is no JSON: there is no NaN"""),
+        (["eventbridge", "app", '{"a": -Infinity}'], "is no JSON: there is no -Infinity"),
+        (["dynamodb", "app", '{"a": 1e126}'], "from 1E-130 to 9.99E+125, or as far below zero"),
+        (["dynamodb", "app", '{"a": 1e99999999999999999999}'], "is no JSON: "),
         (["dynamodb", "app", '{"a": 1}', "--event-name", "MODIFY"], "--old goes with"),
         (["dynamodb", "app", '{"a": 1}', "--old", "{}"], "--old goes with --event-name MODIFY"),
         (["sqs", "app", "1", "--endpoint", "ftp://x"], "'ftp://x' is no emulator's address"),
@@ -380,6 +462,23 @@ def test_wrong_usage_is_answered_with_the_usage_of_the_source(capsys, arguments,
     err = capsys.readouterr().err
     assert err.startswith(f"usage: penstock send {arguments[0]} ")
     assert err.endswith(f"error: {error}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["kafka", "--partition", "-1"], "--partition: it is a number, 0 or more, not '-1'"),
+        (["kafka", "--partition", "one"], "--partition: it is a number, 0 or more, not 'one'"),
+        (["s3", "--event-name", "nonsense"], "S3 has no event 'nonsense'; it has ObjectCreated:P"),
+        (["s3", "--event-name", "ObjectCreated:*"], "S3 has no event 'ObjectCreated:*'; it has"),
+    ],
+)
+def test_what_no_service_sends_is_told_with_what_it_does(capsys, arguments, error):
+    with pytest.raises(SystemExit) as ended:
+        main(["send", *arguments, "app", "x"])
+
+    assert ended.value.code == 2
+    assert error in capsys.readouterr().err
 
 
 def test_the_usage_says_that_options_come_after_the_source(capsys):

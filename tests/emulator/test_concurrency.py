@@ -42,6 +42,16 @@ def test_functions_without_a_reservation_share_what_is_left_of_the_account():
     entered(concurrency, "four")
 
 
+def test_where_all_is_reserved_the_refusal_says_so():
+    concurrency = Concurrency(2)
+    concurrency.reserve("reserves", 5)
+    with pytest.raises(
+        TooManyRequestsError, match="concurrency of 2 is reserved by other"
+    ) as caught:
+        entered(concurrency, "app")
+    assert caught.value.reason == "ConcurrentInvocationLimitExceeded"
+
+
 def test_none_runs_where_none_may():
     with pytest.raises(
         TooManyRequestsError, match="app has 0 reserved concurrency, and no call is let through"

@@ -250,6 +250,57 @@ def test_an_event_for_a_function_that_is_deleted_is_dropped(aws: Lambda, gate: G
     wait_for(lambda: aws.events.undone == 0, "the end of the event")
 
 
+def test_an_event_is_not_for_another_function_of_the_same_name(aws: Lambda) -> None:
+    aws.add(FAILS)
+    first = aws.send()
+    wait_for(lambda: aws.clock.waits, "the first error")
+    aws.registry.remove("app")
+    aws.add(PRINTS)
+    aws.clock.move_to_next()
+    aws.wait_for_log(
+        f"{first}: app was deleted, and another function has its name now; the event is dropped"
+    )
+    # Those that come for the new one are run.
+    aws.send("new")
+    aws.wait_for_log('got "new"')
+    wait_for(lambda: aws.events.undone == 0, "the end of the events")
+    assert aws.log.count("got") == 1
+
+
+def test_what_waits_for_a_place_is_not_for_another_function_either(aws: Lambda, gate: Gate) -> None:
+    aws.add(HOLDS)
+    free = aws.occupied(gate)
+    first = aws.send("event")
+    wait_for(lambda: aws.clock.waits, "the throttle")
+    aws.registry.remove("app")
+    free()
+    aws.add(PRINTS)
+    aws.clock.move_to_next()
+    aws.wait_for_log(f"{first}: app was deleted, and another function has its name now")
+    wait_for(lambda: aws.events.undone == 0, "the end of the event")
+    assert 'got "event"' not in aws.log
+
+
+def test_what_a_deleted_function_answers_is_not_sent_where_another_wants_its_own(
+    aws: Lambda, gate: Gate
+) -> None:
+    aws.add("""
+        def handler(event, context):
+            print("running")
+            pass_gate("hold")
+    """)
+    aws.send("old")
+    aws.wait_for_log("running")
+    aws.registry.remove("app")
+    aws.add(PRINTS)
+    path = aws.configure()
+    gate.open("hold")
+    wait_for(lambda: aws.events.undone == 0, "the end of the event")
+    assert not path.exists()
+    aws.send("new")
+    assert aws.wait_for_record(path)["requestPayload"] == "new"
+
+
 def test_an_event_is_over_when_the_runtime_is_through_with_it(aws: Lambda, gate: Gate) -> None:
     aws.add("""
         @streamify_response

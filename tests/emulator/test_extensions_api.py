@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,12 @@ EXTENSION = "/2020-01-01/extension"
 class Client:
     """The API of an environment whose folder of extensions has one called `outside`."""
 
-    def __init__(self) -> None:
+    def __init__(self, function: Function = FUNCTION) -> None:
         self.extensions = Extensions(["outside"])
         self.failed: list[tuple[str, State]] = []
         self.subscriptions: list[tuple[str, Subscription]] = []
         api = ExtensionsApi(
-            FUNCTION, self.extensions, on_failure=self._failed, subscribe=self._subscribe
+            function, self.extensions, on_failure=self._failed, subscribe=self._subscribe
         )
         self._server = HttpServer(api.handle)
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self._server.port}")
@@ -92,6 +93,32 @@ def test_registering_tells_about_the_function(api):
 def test_a_bad_registration_is_refused(api, headers, body, error_type):
     answer = api.call("POST", f"{EXTENSION}/register", body, **headers)
     assert (answer.status_code, answer.json()["errorType"]) == (403, error_type)
+
+
+@pytest.fixture
+def shared() -> Iterator[Client]:
+    """The API of an environment that has several invocations at once."""
+    client = Client(replace(FUNCTION, max_concurrency=2))
+    yield client
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "events", "message"),
+    [
+        ("outside", ["INVOKE"], "INVOKE: Invalid event type"),
+        ("outside", ["SHUTDOWN", "INVOKE"], "INVOKE: Invalid event type"),
+        ("inside", ["INVOKE"], "No events allowed for internal extensions"),
+        ("inside", ["SHUTDOWN"], "No events allowed for internal extensions"),
+    ],
+)
+def test_of_several_invocations_at_once_nobody_hears(shared, name, events, message):
+    answer = shared.call("POST", f"{EXTENSION}/register", {"events": events}, Name=name)
+    assert answer.status_code == 403
+    assert answer.json() == {"errorMessage": message, "errorType": "Extension.InvalidEventType"}
+    # With what is allowed it is taken then.
+    shared.register("outside", "SHUTDOWN")
+    shared.register("inside")
 
 
 def test_nobody_registers_twice_or_too_many(api):

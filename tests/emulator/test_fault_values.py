@@ -42,7 +42,9 @@ def test_several_texts_are_one():
         ("cut=1.5", "cut takes a whole number, not '1.5'"),
         ("delay=soon", "delay takes a number, not 'soon'"),
         ("cut=1,cut=2", "cut is given twice"),
-        ("none,cut=1", "'none' is no fault"),
+        ("none,cut=1", "none is for calls without faults; leave it out, or the others"),
+        ("cut=1,none", "none is for calls without faults; leave it out, or the others"),
+        ("none=1", "'none=1' is no fault; there are cut=BYTES"),
         ("cut=-1", "cut is a number of bytes, 0 or more, not -1"),
         ("kill=-1", "kill is a number of bytes, 0 or more, not -1"),
         ("delay=-1", "delay is in seconds, from 0 to 86400, not -1"),
@@ -60,6 +62,19 @@ def test_what_is_no_fault_is_said(text, says):
     with pytest.raises(BadFaultError) as caught:
         faults_from_text(text)
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("of_one_call", "offered"),
+    [
+        (False, ", none, and for more than one call every=CALLS"),
+        (True, "slow-init=SECONDS, or none"),
+    ],
+)
+def test_only_what_can_be_is_offered(of_one_call, offered):
+    with pytest.raises(BadFaultError) as caught:
+        faults_from_text("crash", of_one_call=of_one_call)
+    assert str(caught.value).endswith(offered)
 
 
 def test_faults_without_any_are_false():

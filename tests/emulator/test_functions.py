@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import httpx
 import pytest
 
@@ -56,6 +58,23 @@ def test_lambda_s_variables_win_over_the_shell_s_and_the_command_line_s_over_bot
     assert variables["AWS_LAMBDA_FUNCTION_NAME"] == "app"
     assert variables["AWS_REGION"] == "eu-west-1"
     assert variables["LANG"] == "C"
+
+
+def test_a_variable_says_how_many_invocations_there_are_at_once(project):
+    function = function_from_target(
+        "app.py:handler", environment={"AWS_LAMBDA_MAX_CONCURRENCY": "04"}
+    )
+    assert function.max_concurrency == 4
+    assert function.variables("", "")["AWS_LAMBDA_MAX_CONCURRENCY"] == "4"
+    other = replace(function, max_concurrency=2)
+    assert other.max_concurrency == 2
+    assert other.variables("", "")["AWS_LAMBDA_MAX_CONCURRENCY"] == "2"
+
+
+@pytest.mark.parametrize("value", ["", "0", "-1", "4.0", " 4", "many", "\u0664", "9" * 5000])
+def test_how_many_at_once_is_a_number(project, value):
+    with pytest.raises(EmulatorError, match="AWS_LAMBDA_MAX_CONCURRENCY is a number of invocat"):
+        function_from_target("app.py:handler", environment={"AWS_LAMBDA_MAX_CONCURRENCY": value})
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from penstock.emulator.platform_events import (
     PlatformEvent,
     PlatformEvents,
     json_of,
     milliseconds,
+    report_text,
     text_of,
     timestamp,
+    whole_milliseconds,
 )
 
 
@@ -33,14 +37,30 @@ REPORT = {
 
 
 def test_end_and_report():
-    assert text_of(event("platform.report", REPORT)) == (
+    assert report_text(REPORT) == (
         "END RequestId: id\n"
         "REPORT RequestId: id\tDuration: 153.54 ms\tBilled Duration: 154 ms\t"
         "Memory Size: 128 MB\tMax Memory Used: 77 MB\tInit Duration: 81.50 ms\t"
         "First Byte: 1.09 ms\t\n"
     )
-    failed = {**REPORT, "status": "failure", "spans": []}
-    assert text_of(event("platform.report", failed)).endswith("81.50 ms\tStatus: error\t\n")
+
+
+@pytest.mark.parametrize(
+    ("status", "error_type", "end"),
+    [
+        ("timeout", "Sandbox.Timedout", "Status: timeout\n"),
+        ("failure", "Runtime.ExitError", "Status: error\tError Type: Runtime.ExitError\n"),
+        ("error", "Runtime.Unknown", "Status: error\tError Type: Runtime.Unknown\n"),
+    ],
+)
+def test_a_report_says_what_the_platform_knows_of_a_failure(status, error_type, end):
+    failed = {**REPORT, "status": status, "errorType": error_type, "spans": []}
+    assert report_text(failed).endswith(f"\tInit Duration: 81.50 ms\t{end}")
+
+
+def test_a_report_says_nothing_of_what_a_handler_raises():
+    failed = {**REPORT, "status": "error", "errorType": "ValueError"}
+    assert report_text(failed, is_of_handler=True) == report_text(REPORT)
 
 
 def test_a_start_that_went_well_has_no_line_of_its_own():
@@ -91,6 +111,20 @@ def test_a_listener_hears_until_it_does_not_want_to(caplog):
     assert heard == [first]
     stop_failing()
     assert not events.is_heard
+
+
+def test_a_restore_is_in_the_report_with_what_is_billed_of_it():
+    metrics = {**REPORT["metrics"], "restoreDurationMs": 511.25, "billedRestoreDurationMs": 512}
+    del metrics["initDurationMs"]
+    assert (
+        "\tMax Memory Used: 77 MB\tRestore Duration: 511.25 ms\tBilled Restore Duration: 512 ms\t"
+    ) in report_text({**REPORT, "metrics": metrics})
+
+
+def test_each_millisecond_that_has_begun_is_billed():
+    assert whole_milliseconds(2.37 + 423.98) == 427
+    assert whole_milliseconds(1.1 + 2.2 - 0.3) == 3
+    assert whole_milliseconds(0.0) == 0
 
 
 def test_times():

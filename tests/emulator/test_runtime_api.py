@@ -320,6 +320,18 @@ def test_a_web_page_is_refused(header, client, environment):
     assert answer(client)[0] == 403
 
 
+def test_who_names_another_host_is_told_which_is_right(client):
+    client.send(b"GET /2018-06-01/runtime/invocation/next HTTP/1.0\r\nHost: lambda\r\n\r\n")
+    status, error = answer(client)
+    assert status == 403
+    assert "the host 'lambda' is not the environment's" in error["errorMessage"]
+
+
+def test_a_runtime_of_http_1_0_need_not_name_the_host(client):
+    client.send(b"GET /2018-06-01/runtime/invocation/next HTTP/1.0\r\n\r\n")
+    client.read_until(b'{"a": 1}')
+
+
 def test_an_answer_that_comes_too_late_is_gone_and_others_are_unknown(client, environment):
     environment.timed_out.add("late")
     for request_id, status, error_type in [

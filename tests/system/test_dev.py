@@ -21,6 +21,7 @@ from tests.tools import RawClient, is_running, repeated, wait_for
 MB = 1_000_000
 # Of 100 KB each.
 BLOCKS = repeated(1_900, here=1_000)
+AT_ONCE = "AWS_LAMBDA_MAX_CONCURRENCY"
 PENSTOCK = (sys.executable, "-m", "penstock.cli")
 
 
@@ -210,6 +211,26 @@ def test_the_welcome_says_what_makes_calls_fail(dev):
         "In effect: --freeze, --enforce-memory, --enforce-permissions, --bandwidth aws, "
         "--reserved-concurrency 0, --account-concurrency 5\n"
     ) in running.text
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--max-concurrency", "4"], "4"),
+        (["--env", f"{AT_ONCE}=4"], f"4 (from --env {AT_ONCE})"),
+        (["--env", f"{AT_ONCE}=4", "--max-concurrency", "4"], "4"),
+        (["--env", f"{AT_ONCE}=4", "--max-concurrency", "2"], f"2 (and not --env {AT_ONCE}=4)"),
+    ],
+)
+def test_the_welcome_says_how_many_at_once(dev, options, says):
+    running = dev("def handler(event, context): return 1", *options)
+    assert f"In effect: --max-concurrency {says}\n" in running.text
+
+
+def test_the_welcome_says_that_a_variable_of_the_shell_does_nothing(dev, monkeypatch):
+    monkeypatch.setenv(AT_ONCE, "4")
+    running = dev("def handler(event, context): return 1")
+    assert f"In effect: --max-concurrency 1 (the shell's {AT_ONCE} is" in running.text
 
 
 def test_variables_name_and_mode_from_the_command_line(dev):

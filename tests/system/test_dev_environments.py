@@ -47,6 +47,7 @@ def test_no_place_for_any_call(dev):  # noqa: F811
     ("options", "says"),
     [
         (["--max-concurrency", "0"], "--max-concurrency must be at least 1, not 0"),
+        (["--env", "AWS_LAMBDA_MAX_CONCURRENCY=0"], "AWS_LAMBDA_MAX_CONCURRENCY is a number of"),
         (["--reserved-concurrency", "-1"], "--reserved-concurrency cannot be below 0, and is -1"),
         (["--memory", "64"], "--memory is 128 to 10240 MB, not 64"),
         (["--account-concurrency", "0"], "--account-concurrency must be at least 1, not 0"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from base64 import b64decode
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,8 @@ import pytest
 
 from penstock.emulator.environments import environment, processes
 from tests.tools import PATIENCE, lambda_client, wait_for
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 
 AWS_CLIENT = (sys.executable, "-m", "awslambdaric", "app.handler")
 
@@ -225,6 +228,46 @@ def test_an_extension_that_hangs_ends_the_invocation_in_time(serve, extensions):
     wait_for(lambda: not function.emulator.environment_pids, "the end of the environment")
 
 
+def test_beside_several_invocations_an_extension_hears_of_the_end_only(serve, extensions):
+    hears = 'me = register("SHUTDOWN")\nprint("HEARD", next_event(me)["eventType"], flush=True)\n'
+    function = serve(PLAIN, extensions_folder=extensions(hears=hears), max_concurrency=2)
+    assert httpx.get(function.url).status_code == 200
+    assert httpx.get(function.url).status_code == 200
+    function.emulator.stop()
+    assert "HEARD SHUTDOWN\n" in function.log
+
+
+HOLDS_MEMORY = """
+data = bytearray(150_000_000)
+me = register("INVOKE")
+while next_event(me):
+    pass
+"""
+
+
+@linux
+def test_extensions_use_the_memory_of_the_function(serve, extensions):
+    function = serve(PLAIN, extensions_folder=extensions(large=HOLDS_MEMORY))
+    assert httpx.get(function.url).status_code == 200
+    report = function.wait_for_log("REPORT RequestId")
+    used = int(re.search(r"Max Memory Used: (\d+) MB", report)[1])
+    assert used > 150
+    function.wait_for_log(f"app has used {used} MB of memory and has 128: Lambda kills it then")
+
+
+@linux
+@pytest.mark.parametrize("asks", ["", "register()"], ids=["before it registers", "afterwards"])
+def test_an_extension_that_uses_too_much_memory_is_the_end_if_it_is_to_be(serve, extensions, asks):
+    # The limit is kept before there is a runtime, too.
+    takes = f"{asks}\ndata = bytearray(150_000_000)\ntime.sleep(600)\n"
+    function = serve(PLAIN, extensions_folder=extensions(large=takes), enforces_memory=True)
+    error = httpx.get(function.url).json()
+    assert error["errorType"] in ("Runtime.ExitError", "Extension.Crash")
+    assert "signal: " in error["errorMessage"]
+    assert re.search(r"app uses \d{3} MB of memory and has 128: killed", function.log)
+    wait_for(lambda: not function.emulator.environment_pids, "the end of the environment")
+
+
 REPORTS_AN_ERROR = """
 me = register("INVOKE")
 call("POST", "/2020-01-01/extension/init/error", {"errorMessage": "no"},
@@ -356,9 +399,13 @@ LOGS = [
 
 
 @pytest.mark.parametrize(
-    ("path", "types"), [("/2022-07-01/telemetry", TELEMETRY), ("/2020-08-15/logs", LOGS)]
+    ("path", "types", "api"),
+    [
+        ("/2022-07-01/telemetry", TELEMETRY, "TELEMETRY"),
+        ("/2020-08-15/logs", LOGS, "LOGS"),
+    ],
 )
-def test_an_extension_subscribes_to_what_happens(serve, gate, extensions, path, types):
+def test_an_extension_subscribes_to_what_happens(serve, gate, extensions, path, types, api):
     function = serve(
         SAYS_WHAT_IT_DOES,
         extensions_folder=extensions(subscribes=SUBSCRIBES.replace("PATH", path)),
@@ -368,7 +415,7 @@ def test_an_extension_subscribes_to_what_happens(serve, gate, extensions, path, 
     got = [json.loads(line[4:]) for line in function.log.splitlines() if line.startswith("GOT ")]
     assert [event["type"].removeprefix("platform.") for event in got] == types
     assert [event["record"] for event in got if event["type"] == "function"] == ["loaded", "called"]
-    assert "TELEMETRY\tName: subscribes\tState: Subscribed\tTypes: [platform, function]" in (
+    assert f"{api}\tName: subscribes\tState: Subscribed\tTypes: [Platform, Function]\n" in (
         function.log
     )
 

@@ -231,11 +231,45 @@ def test_a_slow_start_is_in_the_report_and_only_with_a_new_environment(
     assert function.log.count("injected fault: the start of the environment takes 0.6") == 1
 
 
+def test_a_start_is_slow_wherever_the_functions_path_leads(serve_with_faults):
+    function = serve_with_faults(
+        PLAIN, faults=Faults(slow_init=0.01), environment={"PATH": "/nonexistent"}
+    )
+    assert httpx.get(function.url, timeout=PATIENCE).json().isdecimal()
+    assert "injected fault: the start of the environment takes 0.01" in function.log
+
+
 def test_a_start_that_is_slower_than_lambda_waits_is_killed(serve_with_faults, monkeypatch):
     monkeypatch.setattr("penstock.emulator.limits.INIT", 0.2)
     function = serve_with_faults(PLAIN, faults=Faults(slow_init=600), timeout=0.2)
     assert "Task timed out" in httpx.get(function.url, timeout=PATIENCE).text
     wait_for(lambda: not function.emulator.environment_pids, "the end of the environment")
+
+
+@pytest.mark.parametrize(
+    ("faults", "headers"),
+    [(Faults(kill=0), {}), (None, {"X-Penstock-Fault": "429"})],
+    ids=["of every call", "of this call"],
+)
+@pytest.mark.parametrize(
+    "path",
+    ["/2015-03-31/functions/app/invocations", "/2014-11-13/functions/app/invoke-async/"],
+)
+def test_an_asynchronous_invocation_has_no_faults_and_the_log_says_so(
+    serve_with_faults, faults, headers, path
+):
+    function = serve_with_faults(PLAIN, faults=faults)
+    headers = {"X-Amz-Invocation-Type": "Event", "Authorization": "AWS4-HMAC-SHA256 x", **headers}
+    assert httpx.post(f"{function.url}{path}", headers=headers, content=b"{}").status_code == 202
+    line = f"POST {path}: no fault is injected: asynchronous invocations have none\n"
+    function.wait_for_log(line)
+    function.wait_for_log("REPORT")
+
+    wanted = {**headers, "X-Penstock-Fault": "none"}
+    httpx.post(f"{function.url}{path}", headers=wanted, content=b"{}")
+    wait_for(lambda: function.log.count("REPORT") == 2, "the second invocation")
+    assert function.log.count("no fault is injected") == 1
+    assert "injected fault" not in function.log
 
 
 def test_a_late_stream_is_late_on_the_way_and_not_in_the_function(serve_with_faults):

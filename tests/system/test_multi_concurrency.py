@@ -226,6 +226,18 @@ def test_a_log_tail_has_the_lines_of_its_own_invocation(serve):
     assert "I am one" not in two
 
 
+def test_a_variable_of_the_function_is_what_it_gets(serve, gate):
+    function = serve(AT_GATE, environment={"AWS_LAMBDA_MAX_CONCURRENCY": "3"}, max_environments=1)
+    with ThreadPoolExecutor(3) as pool:
+        answers = [pool.submit(get, function, name) for name in "abc"]
+        wait_for(lambda: function.log.count("platform.start") == 3, "three that have begun")
+        for name in "abc":
+            gate.open(name)
+        found = {answer.result() for answer in answers}
+    assert len(found) == 1
+    assert found.pop().endswith(" end")
+
+
 def test_aws_s_own_client_has_a_process_for_each(serve, gate):
     function = serve(
         """

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from penstock.emulator import limits
 from penstock.emulator.environments import accounting, environments
+from penstock.emulator.platform_events import PlatformEvent
 from tests.tools import PATIENCE, is_running, wait_for
 
 from .test_freeze import is_stopped, linux
@@ -62,8 +66,12 @@ def test_a_second_start_that_takes_too_long_is_a_timeout(serve, monkeypatch):
     function.wait_for_log("REPORT RequestId")
     for phase in ("init", "invoke"):
         assert f"Phase: {phase}\tStatus: timeout\n" in function.log
-    assert "Task timed out after 1.00 seconds" in function.log
-    assert "Status: timeout\t\n" in function.log
+    # AWS's order.
+    pattern = r"\n(INIT_REPORT|START|\S+ [\da-f-]{36} Task timed out|END|REPORT)"
+    found = [line.split()[-1] for line in re.findall(pattern, "\n" + function.log)]
+    assert found == ["INIT_REPORT", "INIT_REPORT", "START", "out", "END", "REPORT"]
+    assert "\tDuration: 1000.00 ms\tBilled Duration: 1000 ms\t" in function.log
+    assert re.search(r"\nREPORT .*\tStatus: timeout\n", function.log)
     wait_for(lambda: not function.emulator.environment_pids, "the end of the environments")
 
 
@@ -93,11 +101,33 @@ def test_a_snapshot_waits_for_its_call(serve, command):
     function.wait_for_log("REPORT RequestId")
     assert re.search(r"\nRESTORE_REPORT Restore Duration: [\d.]+ ms\n", function.log)
     report = function.log.partition("REPORT RequestId")[2]
-    assert "Restore Duration: " in report
+    assert "\tRestore Duration: " in report
     assert "Init Duration: " not in report
     assert httpx.get(function.url).json()[0] == pid
     wait_for(lambda: function.log.count("\nREPORT RequestId") == 2, "the second report")
     assert function.log.count("RESTORE_REPORT") == 1
+
+
+def reported(events: list[PlatformEvent]) -> dict[str, Any]:
+    """The metrics of the first REPORT, which may come a moment after the answer."""
+
+    def reports() -> list[Any]:
+        return [event.record for event in events if event.type == "platform.report"]
+
+    wait_for(reports, "a report")
+    return reports()[0]["metrics"]
+
+
+def test_a_restore_is_billed(serve):
+    function = serve("def handler(event, context): pass", snap_start=True)
+    events = []
+    function.emulator.subscribe(events.append)
+    httpx.get(function.url)
+    metrics = reported(events)
+    assert "Billed Restore Duration: " in function.log
+    billed = metrics["billedRestoreDurationMs"]
+    assert billed == math.ceil(metrics["restoreDurationMs"])
+    assert metrics["billedDurationMs"] == math.ceil(round(metrics["durationMs"] + billed, 3))
 
 
 def test_calls_that_overlap_restore_copies_of_their_own(serve, gate):
@@ -130,14 +160,23 @@ def test_a_restore_that_fails(serve):
             raise ValueError("no")
 
         def handler(event, context): pass
+
+        print("LOADED", flush=True)
         """,
         snap_start=True,
     )
     events = []
     function.emulator.subscribe(events.append)
+    function.wait_for_log("LOADED")
+    called = time.monotonic()
     assert httpx.get(function.url).json()["errorMessage"] == "no"
+    metrics = reported(events)
+    # What was before the call, the start that led to the snapshot, is not of the invocation.
+    assert metrics["durationMs"] <= (time.monotonic() - called) * 1000
     function.wait_for_log("RESTORE_REPORT")
-    assert re.search(r"RESTORE_REPORT Restore Duration: [\d.]+ ms\tStatus: error\n", function.log)
+    failure = r"\tStatus: error\tError Type: Runtime.AfterRestoreError\n"
+    assert re.search(rf"RESTORE_REPORT Restore Duration: [\d.]+ ms{failure}", function.log)
+    assert re.search(rf"\nREPORT .*{failure}", function.log)
     done = [event.record for event in events if event.type == "platform.restoreRuntimeDone"]
     assert done == [{"status": "error", "errorType": "Runtime.AfterRestoreError"}]
 
@@ -189,6 +228,25 @@ def test_memory_is_that_of_all_processes(serve):
     used = int(re.search(r"Max Memory Used: (\d+) MB", report)[1])
     assert used > 200
     function.wait_for_log(f"app has used {used} MB of memory and has 128: Lambda kills it then")
+
+
+@linux
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def handler(event, context): os.write(1, b'x' * len(bytearray(90_000_000))); os._exit(1)",
+        "data = bytearray(90_000_000)\nos._exit(3)",
+        "data = bytearray(90_000_000)\nraise ValueError",
+        "data = bytearray(90_000_000)\ndef handler(event, context): time.sleep(60)",
+    ],
+    ids=["exits", "exits while starting", "raises while starting", "takes too long"],
+)
+def test_what_has_ended_has_used_memory_too(serve, source):
+    # Nobody has looked while it was there.
+    function = serve(source, timeout=2)
+    httpx.get(function.url)
+    report = function.wait_for_log("REPORT RequestId")
+    assert 90 <= int(re.search(r"Max Memory Used: (\d+) MB", report)[1]) < 128
 
 
 @linux

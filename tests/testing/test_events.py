@@ -210,7 +210,14 @@ def test_changes_of_dynamodb_are_those_of_awss_example():
         (None, {"NULL": True}),
         (True, {"BOOL": True}),
         (1, {"N": "1"}),
-        (Decimal("1.10"), {"N": "1.10"}),
+        (Decimal("1.10"), {"N": "1.1"}),
+        (2.0, {"N": "2"}),
+        (-0.0, {"N": "0"}),
+        (1e-7, {"N": "0.0000001"}),
+        (-1500.0, {"N": "-1500"}),
+        (Decimal("1E+125"), {"N": "1" + 125 * "0"}),
+        (Decimal("-1E-130"), {"N": "-0." + 129 * "0" + "1"}),
+        (int(38 * "9") * 100, {"N": 38 * "9" + "00"}),
         ("", {"S": ""}),
         (b"\0", {"B": "AA=="}),
         ([1, "a"], {"L": [{"N": "1"}, {"S": "a"}]}),
@@ -230,6 +237,36 @@ def test_a_change_that_cannot_be_is_refused():
         events.dynamodb((None, {"a": 1}), keys=("id",))
     with pytest.raises(TypeError, match="DynamoDB has no object"):
         events.dynamodb((None, {"id": object()}), keys=("id",))
+
+
+@pytest.mark.parametrize(
+    ("number", "error"),
+    [
+        (float("nan"), "DynamoDB has no number nan"),
+        (Decimal("-Infinity"), "DynamoDB has no number -Infinity"),
+        (int(39 * "9"), "has at most 38 digits, but 999"),
+        (1e126, r"is from 1E-130 to 9\.99E\+125, .* not 1E\+126"),
+        (Decimal("1E-131"), r"is from 1E-130 to 9\.99E\+125, .* not 1E-131"),
+    ],
+)
+def test_a_number_that_dynamodb_does_not_have_is_refused(number, error):
+    with pytest.raises(ValueError, match=error):
+        events.dynamodb((None, {"id": "1", "value": number}), keys=("id",))
+
+
+@pytest.mark.parametrize("key", [[1], {"a": 1}, True, None])
+def test_a_key_is_text_a_number_or_bytes(key):
+    with pytest.raises(ValueError, match="is text, a number or bytes, but id is "):
+        events.dynamodb((None, {"id": key}), keys=("id",))
+
+
+def test_the_size_of_a_number_is_that_of_its_digits():
+    def size(number):
+        (record,) = events.dynamodb((None, {"n": number}), keys=("n",))["Records"]
+        return record["dynamodb"]["SizeBytes"] // 2 - len("n")
+
+    sizes = [size(n) for n in (7, 1000, Decimal("0.0012"), -123, int(38 * "9"))]
+    assert sizes == [2, 2, 2, 4, 20]
 
 
 def test_records_of_kinesis_are_in_the_order_of_their_shard():

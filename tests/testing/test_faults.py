@@ -30,6 +30,15 @@ def test_a_call_in_the_block_is_cut_and_one_after_it_is_whole(function):
     assert "injected fault: the answer is cut after 3 bytes" in function.log
 
 
+@pytest.mark.parametrize("cut", [0, 3])
+def test_an_answer_to_invoke_that_is_cut_is_not_told_as_if_it_was_not_run(function, cut):
+    with (
+        function.inject(cut=cut),
+        pytest.raises(InvokeError, match=r"broke off.*; the function may have been run to its end"),
+    ):
+        function.invoke()
+
+
 def test_so_many_calls_are_refused(function):
     with function.inject(refuse=True, times=2):
         for _ in range(2):

@@ -69,10 +69,16 @@ def test_what_is_no_http_is_told(server):
         invoke(url, "app", {}, timeout=15)
 
 
-def test_an_answer_that_is_cut_is_no_answer(server):
-    url, _ = server(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
 
-    with pytest.raises(InvokeError, match=r"cannot invoke app at http.*IncompleteRead"):
+
+@pytest.mark.parametrize(
+    ("sent", "told"), [(HEAD + b"half", " after 4 bytes"), (HEAD, ""), (b"", "")]
+)
+def test_an_answer_that_is_cut_is_no_answer(server, sent, told):
+    url, _ = server(sent)
+
+    with pytest.raises(InvokeError, match=f"^the answer of app at {url} broke off{told}; the func"):
         invoke(url, "app", {}, timeout=15)
 
 

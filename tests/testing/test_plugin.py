@@ -201,6 +201,41 @@ def test_a_rest_api_as_a_fixture(project, workers):
     run(project, "--strict-markers", "-n", workers).assert_outcomes(passed=6)
 
 
+def test_a_rest_api_that_is_asked_for_while_the_test_runs(project):
+    project.makepyfile(api=API)
+    project.makeini("[pytest]\npenstock_target = api.py:stream")
+    project.makepyfile("""
+        import urllib.request
+
+        def test_it(request):
+            with urllib.request.urlopen(request.getfixturevalue("rest_api") + "/a") as answer:
+                assert answer.read() == b"/local/a"
+    """)
+
+    run(project).assert_outcomes(passed=1)
+
+
+def test_a_function_that_runs_without_a_rest_api_says_where_to_ask_for_one(project):
+    project.makeini("[pytest]\npenstock_target = app.py:handler")
+    project.makepyfile("""
+        import pytest
+
+        def test_too_late(lambda_function, request):
+            request.getfixturevalue("rest_api")
+
+        @pytest.mark.penstock(rest_apis=[])
+        def test_none(rest_api):
+            pass
+    """)
+
+    result = run(project)
+
+    result.assert_outcomes(failed=1, errors=1)
+    told = "penstock: app was started without a REST API; name the fixture rest_api among *"
+    result.stdout.fnmatch_lines([told, told])
+    assert "plugin.py" not in result.stdout.str()
+
+
 def test_a_rest_apis_transfer_mode_in_the_configuration_file(project):
     project.makepyfile(api=API)
     project.makeini(
@@ -282,6 +317,36 @@ def test_a_failed_test_shows_the_log_and_leaves_no_process(project):
     )
     pid = int(project.path.joinpath("pid").read_text())
     wait_for(lambda: not is_running(pid), "the end of the environment")
+
+
+def test_a_fixture_that_fails_shows_the_log(project):
+    project.makeini("[pytest]\npenstock_target = app.py:handler")
+    project.makepyfile("""
+        import pytest
+
+        @pytest.fixture
+        def fails_before(lambda_function):
+            lambda_function.invoke("fail")
+
+        @pytest.fixture
+        def fails_after(lambda_function):
+            yield
+            lambda_function.invoke("fail")
+
+        def test_before(fails_before):
+            pass
+
+        def test_after(fails_after):
+            pass
+    """)
+
+    result = run(project)
+
+    result.assert_outcomes(passed=1, errors=2)
+    for phase, name in (("setup", "before"), ("teardown", "after")):
+        result.stdout.fnmatch_lines(
+            [f"*ERROR at {phase} of test_{name}*", f"*Captured log of app {phase}*", "hello from*"]
+        )
 
 
 WRONG_MARKERS = {

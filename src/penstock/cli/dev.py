@@ -360,7 +360,7 @@ def _welcome(emulator: Emulator, options: argparse.Namespace) -> str:
     function, function_url, url = emulator.function, emulator.function_url, emulator.url
     if function is None or function_url is None:
         text = lambda_options.welcome(emulator, options.state)
-        return text + _in_effect(options) + _warning(emulator.host)
+        return text + _in_effect(options, None) + _warning(emulator.host)
     return f"""\
 penstock {__version__}: {function.name} ({function.handler}), {function_url.invoke_mode}
 
@@ -371,7 +371,7 @@ penstock {__version__}: {function.name} ({function.handler}), {function_url.invo
 {_rest_apis(emulator)}
 A changed {_code(function)} in {function.folder} takes effect with the next call.
 Ctrl-C stops it.
-{_in_effect(options)}{_warning(emulator.host)}{_problem(function)}"""
+{_in_effect(options, function)}{_warning(emulator.host)}{_problem(function)}"""
 
 
 def _open_ports(emulator: Emulator, options: argparse.Namespace) -> None:
@@ -418,7 +418,7 @@ def _rest_apis(emulator: Emulator) -> str:
     )
 
 
-def _in_effect(options: argparse.Namespace) -> str:
+def _in_effect(options: argparse.Namespace, function: Function | None) -> str:
     """What makes calls fail or differ, which looks like a bug to those who have forgotten it."""
     account = options.account_concurrency
     is_usual = account == options.parser.get_default("account_concurrency")
@@ -435,6 +435,7 @@ def _in_effect(options: argparse.Namespace) -> str:
         "--bandwidth": [options.bandwidth],
         "--reserved-concurrency": [options.reserved_concurrency],
         "--account-concurrency": [None if is_usual else account],
+        "--max-concurrency": [environment_options.concurrency_in_effect(options, function)],
     }
     parts = [name for name, is_on in switches.items() if is_on]
     parts += [

@@ -131,5 +131,24 @@ def with_options(function: Function, options: argparse.Namespace) -> Function:
     )
 
 
+def concurrency_in_effect(options: argparse.Namespace, function: Function | None) -> str | None:
+    """How many invocations at once an environment of the function has, and who says so.
+
+    None if it is one, and nobody would think of another number.
+    """
+    from ..emulator.functions import MAX_CONCURRENCY
+
+    if function is None:
+        return None
+    given = function.environment.get(MAX_CONCURRENCY)
+    if options.max_concurrency is None and given is not None:
+        return f"{function.max_concurrency} (from --env {MAX_CONCURRENCY})"
+    if given is not None and int(given) != options.max_concurrency:
+        return f"{options.max_concurrency} (and not --env {MAX_CONCURRENCY}={given})"
+    if options.max_concurrency is None and function.inherited.get(MAX_CONCURRENCY):
+        return f"1 (the shell's {MAX_CONCURRENCY} is for --env to hand on)"
+    return None if options.max_concurrency is None else str(options.max_concurrency)
+
+
 def _is_program(path: Path) -> bool:
     return path.is_file() and os.access(path, os.X_OK)

@@ -16,7 +16,7 @@ _DESCRIPTION = """\
 Send an event of an AWS service to a function that `penstock dev` runs, and show the answer.
 
 The event is made from the messages as the service makes it. A batch is one event; services
-that deliver one by one (sns, s3, eventbridge, ses) make an event of each message.
+that deliver one by one (sns, s3, eventbridge, schedule, ses) make an event of each message.
 """
 
 _EXAMPLES = """\

@@ -68,10 +68,13 @@ class Concurrency:
             # Where all together are fewer, there is nothing to count.
             if self._total >= limit and not self._has_place(limit, name, reserved):
                 if reserved is None:
-                    raise TooManyRequestsError(
-                        f"the account has {limit} unreserved concurrency, and all is in use",
-                        ACCOUNT_LIMIT,
+                    why = (
+                        f"the account has {limit} unreserved concurrency, and all is in use"
+                        if limit
+                        else f"all of the account's concurrency of {self.account} is reserved by "
+                        "other functions"
                     )
+                    raise TooManyRequestsError(why, ACCOUNT_LIMIT)
                 use = "all is in use" if reserved else "no call is let through"
                 raise TooManyRequestsError(f"{name} has {reserved} reserved concurrency, and {use}")
             self._running.setdefault(name, set()).add(invocation)

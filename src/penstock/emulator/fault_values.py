@@ -87,7 +87,7 @@ NONE = Faults()
 
 _SPELLINGS = (
     "cut=BYTES, delay=SECONDS, chunk-delay=SECONDS, throttle=BYTES_PER_SECOND, 429, "
-    "kill or kill=BYTES, slow-init=SECONDS, none, and for more than one call every=CALLS"
+    "kill or kill=BYTES, slow-init=SECONDS"
 )
 
 # By the name in the text: the field, and what reads its value.
@@ -102,11 +102,12 @@ _READERS: dict[str, tuple[str, Callable[[str], float]]] = {
 }
 
 
-def faults_from_text(*texts: str) -> Faults:
-    """The faults in texts like `cut=1000, delay=0.5`; `none` stands for none.
+def faults_from_text(*texts: str, of_one_call: bool = False) -> Faults:
+    """The faults in texts like `cut=1000, delay=0.5`; `none`, which stands alone, for none.
 
     Raises:
-        BadFaultError: there is another word in them, a value that cannot be, or one fault twice.
+        BadFaultError: there is another word in them, a value that cannot be, or one fault
+            twice; or of faults `of_one_call` is said which calls have them.
     """
     found: dict[str, float] = {}
     words = [word.strip() for text in texts for word in text.split(",")]
@@ -114,6 +115,10 @@ def faults_from_text(*texts: str) -> Faults:
         name, equals, value = (part.strip() for part in word.partition("="))
         if word == "none" and len(words) == 1:
             return NONE
+        if word == "none":
+            raise BadFaultError("none is for calls without faults; leave it out, or the others")
+        if name == "every" and of_one_call:
+            raise BadFaultError("every=CALLS is for --fault and tests, not for one call")
         read: float
         if word == "429":
             field, read = "refuse", True
@@ -127,7 +132,8 @@ def faults_from_text(*texts: str) -> Faults:
                 kind = "a whole number" if reader is int else "a number"
                 raise BadFaultError(f"{name} takes {kind}, not {value!r}") from exc
         else:
-            raise BadFaultError(f"{word!r} is no fault; there are {_SPELLINGS}")
+            more = "or none" if of_one_call else "none, and for more than one call every=CALLS"
+            raise BadFaultError(f"{word!r} is no fault; there are {_SPELLINGS}, {more}")
         if field in found:
             raise BadFaultError(f"{name} is given twice")
         found[field] = read

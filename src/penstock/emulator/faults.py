@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from shutil import which
 
 from ..errors import RemoteProtocolError
 from ..messages import Headers
@@ -26,8 +27,9 @@ HEADER = "X-Penstock-Fault"
 # A slow line delivers often: this many pieces a second.
 _PIECES = 10
 
-# The shell is the environment's process for so long, and then becomes the runtime.
-_SLOW_START = ("/bin/sh", "-c", 'sleep "$0" && exec "$@"')
+# The shell is the environment's process for so long, and then becomes the runtime. Where
+# `sleep` is, it is told: the function's PATH may lead anywhere.
+_SLOW_START = ("/bin/sh", "-c", '"$0" "$1" && shift && exec "$@"')
 
 
 class Injection:
@@ -49,9 +51,11 @@ class Injection:
         self._kill: Callable[[], None] | None = None
         #: Nothing goes wrong before a function is called.
         self.faults = NONE
+        self.has_begun = False
 
     def begin(self) -> None:
         """The call has come to a function: from here on it has its faults."""
+        self.has_begun = True
         self.faults = self._choose()
 
     def bandwidth(self) -> Bandwidth | None:
@@ -78,7 +82,7 @@ class Injection:
         if not seconds:
             return command
         self.say(f"the start of the environment takes {seconds:g} s more")
-        return (*_SLOW_START, f"{seconds:f}", *command)
+        return (*_SLOW_START, which("sleep") or "/bin/sleep", f"{seconds:f}", *command)
 
     @property
     def is_harmless(self) -> bool:
@@ -173,18 +177,16 @@ class FaultInjector:
         if not written and not self._plans:
             handle(exchange)
             return
-        choose = self._next
+        choose, are_wanted = self._next, True
         if written:
             try:
-                own = faults_from_text(*written)
-                if own.every != 1:
-                    raise BadFaultError("every=CALLS is for --fault and tests, not for one call")
+                own = faults_from_text(*written, of_one_call=True)
             except BadFaultError as exc:
                 text = f"{HEADER}: {exc}\n".encode()
                 exchange.respond(400, [("Content-Type", "text/plain; charset=utf-8")], text)
                 return
             exchange.headers = without_faults(exchange.headers)
-            choose = _always(own)
+            choose, are_wanted = _always(own), bool(own)
         request = f"{exchange.method} {exchange.path}"
         injection = Injection(
             choose,
@@ -197,6 +199,8 @@ class FaultInjector:
             handle(FaultyExchange(exchange, injection))
         finally:
             _current.reset(token)
+        if are_wanted and not injection.has_begun and _is_asynchronous(exchange):
+            self._write_line(f"{request}: no fault is injected: asynchronous invocations have none")
 
     def _next(self) -> Faults:
         with self._lock:
@@ -311,6 +315,12 @@ class _Plan:
 
 def _always(faults: Faults) -> Callable[[], Faults]:
     return lambda: faults
+
+
+def _is_asynchronous(exchange: Exchange) -> bool:
+    """Whether the request, if it is one for the Lambda API, wants no answer of the function."""
+    is_event = exchange.headers.get("X-Amz-Invocation-Type") == "Event"
+    return is_event or exchange.path.rstrip("/").endswith("/invoke-async")
 
 
 def without_faults(headers: Headers) -> Headers:

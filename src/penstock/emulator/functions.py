@@ -42,6 +42,9 @@ _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _EXECUTION_ENV = "AWS_EXECUTION_ENV"
 _EXEC_WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 
+#: How many invocations an environment of Managed Instances has at once. Runtimes ask for so many.
+MAX_CONCURRENCY = "AWS_LAMBDA_MAX_CONCURRENCY"
+
 # Our runtime as a program, which is what a wrapper takes. It reads `_HANDLER`.
 _RUNTIME = Path(__file__).parents[1] / "runtime" / "exec_wrapper.py"
 
@@ -56,7 +59,8 @@ class Function:
     The process gets `inherited`, then Lambda's own variables, then `environment`, where
     the later wins. `timeout` is in seconds, `memory` in MB. `execution_env` is the variable
     `AWS_EXECUTION_ENV`; None, as for OS-only runtimes: there is none. With `max_concurrency`
-    an environment has as many invocations at once, as on Lambda Managed Instances.
+    an environment has as many invocations at once, as on Lambda Managed Instances; where it is
+    not given, `AWS_LAMBDA_MAX_CONCURRENCY` in `environment` says it, if it is there.
     The programs in `extensions_folder` are its external extensions, as in `/opt/extensions`.
     With `freezes` its processes are stopped between invocations, as Lambda does.
     With `snap_start` environments are started ahead, and wait as snapshots do. With
@@ -84,11 +88,16 @@ class Function:
     reserved_concurrency: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what Lambda has not."""
+        """Heed the variable, and refuse what Lambda has not."""
+        if MAX_CONCURRENCY in self.environment:
+            number = concurrency_of(self.environment[MAX_CONCURRENCY])
+            if self.max_concurrency is None:
+                # The one way to set a field of what is frozen.
+                object.__setattr__(self, "max_concurrency", number)
         if self.snap_start and self.max_concurrency is not None:
             raise EmulatorError(
-                "SnapStart and several invocations at once (--snap-start and --max-concurrency) "
-                "do not go together, as on Lambda"
+                "SnapStart and several invocations at once (--snap-start and --max-concurrency, "
+                f"or the variable {MAX_CONCURRENCY}) do not go together, as on Lambda"
             )
 
     @property
@@ -100,12 +109,16 @@ class Function:
         """The whole environment of a process."""
         inherited = dict(self.inherited)
         inherited.pop(_EXECUTION_ENV, None)
-        inherited.pop("AWS_LAMBDA_MAX_CONCURRENCY", None)
-        return {
+        inherited.pop(MAX_CONCURRENCY, None)
+        variables = {
             **inherited,
             **self._lambda_variables(runtime_api, log_stream),
             **self.environment,
         }
+        if self.max_concurrency is not None:
+            # With another number the runtime would ask for more than it gets, or for less.
+            variables[MAX_CONCURRENCY] = str(self.max_concurrency)
+        return variables
 
     def _lambda_variables(self, runtime_api: str, log_stream: str) -> dict[str, str]:
         """What Lambda itself puts into the environment of a process.
@@ -142,9 +155,21 @@ class Function:
         # Managed Instances")
         return {
             "AWS_LAMBDA_INITIALIZATION_TYPE": "lambda-managed-instances",
-            "AWS_LAMBDA_MAX_CONCURRENCY": str(self.max_concurrency),
             "AWS_LAMBDA_LOG_FORMAT": "JSON",
         }
+
+
+def concurrency_of(text: str) -> int:
+    """How many invocations at once `AWS_LAMBDA_MAX_CONCURRENCY` asks for.
+
+    Raises:
+        EmulatorError: it is no number from 1 on.
+    """
+    if not re.fullmatch(r"0*[1-9][0-9]{0,8}", text):
+        raise EmulatorError(
+            f"{MAX_CONCURRENCY} is a number of invocations, 1 or more, not {text!r}"
+        )
+    return int(text)
 
 
 def _is_module(name: str) -> bool:

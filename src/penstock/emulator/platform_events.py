@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -114,15 +115,22 @@ def milliseconds(seconds: float) -> float:
     return int(seconds * 1_000_000) / 1000
 
 
+def whole_milliseconds(duration: float) -> int:
+    """Milliseconds as they are billed: each that has begun."""
+    return math.ceil(round(duration, 3))
+
+
 def start_text(request_id: str, version: str) -> str:
     """START of an invocation, as it stands in the log of a function."""
     return f"START RequestId: {request_id} Version: {version}\n"
 
 
-def report_text(record: dict[str, Any]) -> str:
+def report_text(record: dict[str, Any], *, is_of_handler: bool = False) -> str:
     """END and REPORT of an invocation, as they stand in the log of a function.
 
-    The fields are AWS's (captured 2026-09-15); `First Byte` is ours.
+    The fields are AWS's (captured 2026-09-15); `First Byte` is ours. `is_of_handler`: if there
+    is an error, the handler has raised it, of which AWS's line says nothing. What it says of
+    other failures is as in logs that people have published since the end of 2024.
     """
     request_id, metrics = record["requestId"], record["metrics"]
     fields = [
@@ -137,23 +145,38 @@ def report_text(record: dict[str, Any]) -> str:
         fields.append(f"Init Duration: {metrics['initDurationMs']:.2f} ms")
     if "restoreDurationMs" in metrics:
         fields.append(f"Restore Duration: {metrics['restoreDurationMs']:.2f} ms")
+        fields.append(f"Billed Restore Duration: {metrics['billedRestoreDurationMs']} ms")
     for each in record["spans"]:
         if each["name"] == "responseLatency":
             fields.append(f"First Byte: {each['durationMs']:.2f} ms")
-    if record["status"] != "success":
-        fields.append(f"Status: {'timeout' if record['status'] == 'timeout' else 'error'}")
-    return f"END RequestId: {request_id}\n" + "\t".join(fields) + "\t\n"
+    if record["status"] == "success" or is_of_handler:
+        fields.append("")
+    elif record["status"] == "timeout":
+        fields.append("Status: timeout")
+    else:
+        fields.append("Status: error")
+        if "errorType" in record:
+            fields.append(f"Error Type: {record['errorType']}")
+    return f"END RequestId: {request_id}\n" + "\t".join(fields) + "\n"
+
+
+def subscription_text(record: dict[str, Any], *, is_logs_api: bool = False) -> str:
+    """A subscription to the Telemetry API, or to the Logs API, as it stands in the log."""
+    types = ", ".join(each.capitalize() for each in record["types"])
+    api = "LOGS" if is_logs_api else "TELEMETRY"
+    return f"{api}\tName: {record['name']}\tState: {record['state']}\tTypes: [{types}]\n"
 
 
 def text_of(event: PlatformEvent) -> str | None:
-    """How the log of a function with the log format Text tells of an event, if it does."""
+    """How the log of a function with the log format Text tells of an event, if it does.
+
+    `report_text` and `subscription_text` make lines for which an event alone does not do.
+    """
     record = event.record
     if isinstance(record, str):
         return None
     if event.type == "platform.start":
         return start_text(record["requestId"], record["version"])
-    if event.type == "platform.report":
-        return report_text(record)
     if event.type == "platform.initReport" and record["status"] != "success":
         # A start that went well is in the REPORT of the first invocation.
         error = f"\tError Type: {record['errorType']}" if "errorType" in record else ""
@@ -165,13 +188,12 @@ def text_of(event: PlatformEvent) -> str | None:
     if event.type == "platform.restoreReport":
         duration = record["metrics"]["durationMs"]
         failed = "" if record["status"] == "success" else f"\tStatus: {record['status']}"
+        if "errorType" in record:
+            failed += f"\tError Type: {record['errorType']}"
         return f"RESTORE_REPORT Restore Duration: {duration:.2f} ms{failed}\n"
     if event.type == "platform.extension":
         events = ", ".join(record["events"])
         return f"EXTENSION\tName: {record['name']}\tState: {record['state']}\tEvents: [{events}]\n"
-    if event.type == "platform.telemetrySubscription":
-        types = ", ".join(record["types"])
-        return f"TELEMETRY\tName: {record['name']}\tState: {record['state']}\tTypes: [{types}]\n"
     return None
 
 

@@ -78,7 +78,8 @@ class LocalFunction(InjectsFaults):
 
         Raises:
             FunctionError: the function failed before its first byte.
-            InvokeError: it was not run: it is busy, or the event is no JSON.
+            InvokeError: it was not run: it is busy, or the event is no JSON. Or its answer
+                broke off.
         """
         from .invoking import InvokeError, invoke
 
@@ -153,11 +154,12 @@ def emulator(
     """Serve a function on a free port of this machine's loopback, and end everything after.
 
     `target` is `module:handler` or `path/file.py:handler`, found from `folder` (default: the
-    working directory). The function runs as on Lambda, in processes of its own, which are
-    started by the calls. The other options are those of `penstock dev`: `function` is the
-    function's name, `timeout` and `retry_delay` are in seconds, `environment` holds variables
-    for it, `credentials` are access keys as ID:SECRET; `quirks` switches AWS's oddities on
-    and off by their names, after `strict`.
+    working directory); a module imports from there, a file from its own folder. The function
+    runs as on Lambda, in processes of its own, which are started by the calls. The other
+    options are those of `penstock dev`: `function` is the function's name, `timeout` and
+    `retry_delay` are in seconds, `environment` holds variables for it, `credentials` are
+    access keys as ID:SECRET; `quirks` switches AWS's oddities on and off by their names, after
+    `strict`.
 
     `rest_api` is STREAM or BUFFERED: a REST API all of whose requests are the function's.
     `rest_apis` are others, each a `penstock.emulator.rest_apis.RestApi`. `functions` are more
@@ -184,19 +186,39 @@ def emulator(
             f"the emulator needs {exc.name}, which is not installed; "
             "install Penstock with its extra: pip install 'path/to/the/clone/of/penstock[local]'"
         ) from exc
-    _check_choice("invoke_mode", invoke_mode, INVOKE_MODES)
-    _check_choice("auth_type", auth_type, AUTH_TYPES)
-    _check_choice("rest_api", rest_api, (None, *TRANSFER_MODES))
-    _check_number("timeout", timeout, 0)
-    _check_number("retry_delay", retry_delay, 0)
-    _check_count("max_environments", max_environments)
+    from .emulator_options import (
+        check_choice,
+        check_count,
+        check_flag,
+        check_list,
+        check_mapping,
+        check_number,
+        check_target,
+        checked_variables,
+        errors_in_python,
+    )
+
+    check_target("the target", target)
+    check_flag("strict", strict)
+    check_flag("snap_start", snap_start)
+    check_flag("freeze", freeze)
+    check_choice("invoke_mode", invoke_mode, INVOKE_MODES)
+    check_choice("auth_type", auth_type, AUTH_TYPES)
+    check_choice("rest_api", rest_api, (None, *TRANSFER_MODES))
+    check_number("timeout", timeout, 0)
+    check_number("retry_delay", retry_delay, 0)
+    check_count("max_environments", max_environments)
     if max_concurrency is not None:
-        _check_count("max_concurrency", max_concurrency)
-    _check_list("credentials", credentials, str, '["ID:SECRET"]')
-    _check_list("allow_origin", allow_origin, str, '["http://localhost:5173"]')
-    _check_list("rest_apis", rest_apis, RestApi, '[RestApi("shop", methods)]')
-    _check_mapping("quirks", quirks, '{"error-is-200": False}')
-    _check_mapping("functions", functions, '{"pets": "app.py:pets"}')
+        check_count("max_concurrency", max_concurrency)
+    check_list("credentials", credentials, str, '["ID:SECRET"]')
+    check_list("allow_origin", allow_origin, str, '["http://localhost:5173"]')
+    check_list("rest_apis", rest_apis, RestApi, '[RestApi("shop", methods)]')
+    check_mapping("quirks", quirks, '{"error-is-200": False}')
+    for quirk, is_on in (quirks or {}).items():
+        check_flag(f"{quirk!r:.80} of quirks", is_on)
+    check_mapping("functions", functions, '{"pets": "app.py:pets"}')
+    for name, its_target in (functions or {}).items():
+        check_target(f"{name!r:.80} of functions", its_target)
     environment = checked_variables(environment)
     check_variables(environment)
     root = _folder(folder)
@@ -209,13 +231,14 @@ def emulator(
             max_environments=max_environments,
             environment=environment,
         )
-        return replace(
-            found,
-            folder=found.folder if _names_file(target) else root,
-            max_concurrency=max_concurrency,
-            snap_start=snap_start,
-            freezes=freeze,
-        )
+        with errors_in_python():
+            return replace(
+                found,
+                folder=found.folder if _names_file(target) else root,
+                max_concurrency=max_concurrency,
+                snap_start=snap_start,
+                freezes=freeze,
+            )
 
     served = function_of(target, function)
     if served.name in (functions or {}):
@@ -225,12 +248,14 @@ def emulator(
         )
     more = [function_of(each, name) for name, each in (functions or {}).items()]
     own = [api_of_function(served.name, rest_api)] if rest_api is not None else []
+    with errors_in_python():
+        keys = credentials_from(credentials, os.environ)
     names = quirks or {}
     log, events = _LogText(), _Events()
     with Emulator(
         served,
         function_url=FunctionUrl(served.name, invoke_mode=invoke_mode, auth_type=auth_type),
-        credentials=credentials_from(credentials, os.environ),
+        credentials=keys,
         quirks=(STRICT if strict else Quirks()).switched(
             on=[name for name, value in names.items() if value],
             off=[name for name, value in names.items() if not value],
@@ -305,54 +330,6 @@ class _Events:
     def clear(self) -> None:
         with self._lock:
             self._events = []
-
-
-def _check_choice(name: str, value: object, choices: Collection[str | None]) -> None:
-    if value not in choices:
-        known = " or ".join(each for each in choices if each is not None)
-        raise EmulatorError(f"{name} is {known}, not {value!r:.80}")
-
-
-def _check_number(name: str, value: object, least: float) -> None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not value >= least:  # type: ignore[operator]
-        raise EmulatorError(f"{name} is a number of seconds, not {value!r:.80}")
-
-
-def _check_count(name: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise EmulatorError(f"{name} is a number, 1 or more, not {value!r:.80}")
-
-
-def _check_list(name: str, values: object, kind: type, example: str) -> None:
-    is_many = isinstance(values, Collection) and not isinstance(values, str | bytes | Mapping)
-    if not is_many or not all(isinstance(each, kind) for each in values):  # type: ignore[attr-defined]
-        # What was given is not repeated: it may be a secret.
-        raise EmulatorError(f"{name} is a list of {kind.__name__}, as in {example}")
-
-
-def _check_mapping(name: str, value: object, example: str) -> None:
-    if value is not None and not isinstance(value, Mapping):
-        raise EmulatorError(f"{name} is a mapping, as in {example}, not {value!r:.80}")
-
-
-def checked_variables(environment: object) -> dict[str, str]:
-    """The variables that `environment` maps names to; None stands for none.
-
-    Raises:
-        EmulatorError: it is something else.
-    """
-    if environment is None:
-        return {}
-    if not isinstance(environment, Mapping):
-        raise EmulatorError(
-            'environment maps names to text, as in {"TABLE": "orders"}; it is '
-            f"{environment!r:.80}"
-        )
-    for name, value in environment.items():
-        if not isinstance(value, str):
-            raise EmulatorError(f"a variable is text, but {name} is {value!r:.80}")
-    return dict(environment)
 
 
 def _folder(folder: str | Path | None) -> Path:

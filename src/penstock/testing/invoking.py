@@ -18,7 +18,7 @@ _AUTHORIZATION = (
 
 
 class InvokeError(PenstockError):
-    """The emulator was not reached, or did not run the function."""
+    """There is no answer: the function was not run, or its answer did not arrive whole."""
 
 
 class FunctionError(PenstockError):
@@ -69,7 +69,8 @@ def invoke(endpoint_url: str, function_name: str, event: Any, *, timeout: float)
     Raises:
         FunctionError: the function failed before its first byte. After that the Lambda API
             tells of no failure; the log does.
-        InvokeError: there is no emulator, no such function, or it was not run.
+        InvokeError: there is no emulator, no such function, or it was not run; or its answer
+            did not come in time, or broke off.
     """
     address = urlsplit(endpoint_url if "//" in endpoint_url else f"//{endpoint_url}")
     try:
@@ -89,8 +90,16 @@ def invoke(endpoint_url: str, function_name: str, event: Any, *, timeout: float)
             body=_as_json(event),
             headers={"Authorization": _AUTHORIZATION, "X-Amz-Log-Type": "Tail"},
         )
-        response = connection.getresponse()
-        payload = response.read()
+        try:
+            response = connection.getresponse()
+            payload = response.read()
+        except (ConnectionError, http.client.IncompleteRead) as exc:
+            so_far = len(exc.partial) if isinstance(exc, http.client.IncompleteRead) else 0
+            raise InvokeError(
+                f"the answer of {function_name} at {endpoint_url} broke off"
+                + (f" after {so_far} bytes" if so_far else "")
+                + "; the function may have been run to its end, which its log tells"
+            ) from exc
     except TimeoutError as exc:
         raise InvokeError(
             f"{function_name} at {endpoint_url} has not answered within {timeout:g} seconds"

@@ -33,6 +33,7 @@ _OPTIONS: dict[str, Callable[[str], Any]] = {
 }
 _SCOPES = ("function", "class", "module", "package", "session")
 _USED = pytest.StashKey["LocalFunction"]()
+_WANTS_REST_API = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -67,9 +68,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-    """Show the function's log with a test that failed."""
+    """Show the function's log with a test that failed, or a fixture before or after it."""
     function = item.stash.get(_USED, None)
-    if function is not None and call.when == "call" and call.excinfo is not None:
+    if function is not None and call.excinfo is not None:
         item.add_report_section(call.when, f"log of {function.function_name}", function.log)
 
 
@@ -109,7 +110,8 @@ def lambda_function(
     wrong = None
     try:
         options = _options(request.node)
-        if "rest_api" in request.fixturenames and "rest_apis" not in options:
+        wants_rest_api = request.node.stash.get(_WANTS_REST_API, False)
+        if (wants_rest_api or "rest_api" in request.fixturenames) and "rest_apis" not in options:
             options.setdefault("rest_api", "STREAM")
         function = _penstock_functions(options)
     except (EmulatorError, _OptionError) as exc:
@@ -130,11 +132,25 @@ def function_url(lambda_function: LocalFunction) -> str:
 
 
 @pytest.fixture
-def rest_api(lambda_function: LocalFunction) -> str:
+def _penstock_rest_api(request: pytest.FixtureRequest) -> None:
+    """Has `lambda_function` make a REST API also if the test asks for one while it runs."""
+    request.node.stash[_WANTS_REST_API] = True
+
+
+@pytest.fixture
+def rest_api(_penstock_rest_api: None, lambda_function: LocalFunction) -> str:
     """The address of the REST API of `lambda_function`: with the stage, without a slash.
 
     Its transfer mode is the option `rest_api`, or else STREAM.
     """
+    if not lambda_function.rest_api_urls:
+        pytest.fail(
+            f"penstock: {lambda_function.function_name} was started without a REST API; name the "
+            "fixture rest_api among the test's arguments, or ask for one with "
+            '@pytest.mark.penstock(rest_api="STREAM"), or with penstock_rest_api = "STREAM" in '
+            "pytest's configuration",
+            pytrace=False,
+        )
     return lambda_function.rest_api_url
 
 
@@ -144,7 +160,8 @@ class _OptionError(Exception):
 
 def _options(node: pytest.Item) -> dict[str, Any]:
     """What the configuration file says, then the markers, from the outermost inwards."""
-    from .emulator import checked_variables, emulator
+    from .emulator import emulator
+    from .emulator_options import checked_variables
 
     known = list(signature(emulator).parameters)
     options = _configured(node.config)

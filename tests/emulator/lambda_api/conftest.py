@@ -110,10 +110,15 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Lambda]]:
     """Start a Lambda, with settings of its API."""
     started: list[Lambda] = []
 
-    def start(function: Any = None, **settings: Any) -> Lambda:
+    def start(function: Any = None, account: int = 1000, **settings: Any) -> Lambda:
         log: list[str] = []
-        api = ApiSettings(**settings)
-        emulator = Emulator(function, host="127.0.0.1", write_log=log.append, api=api)
+        emulator = Emulator(
+            function,
+            host="127.0.0.1",
+            write_log=log.append,
+            api=ApiSettings(**settings),
+            account_concurrency=account,
+        )
         started.append(Lambda(emulator, log))
         return started[-1]
 

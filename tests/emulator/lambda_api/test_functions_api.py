@@ -153,7 +153,19 @@ def test_a_custom_runtime_is_started_in_its_folder(aws):
 def test_a_bootstrap_that_is_not_executable_is_said(aws):
     aws.create(Runtime="provided.al2023", Code={"ZipFile": zipped({"bootstrap": "#!/bin/sh\n"})})
     assert "bootstrap is not executable in the zip file: calls will fail" in aws.log
-    assert aws.invoke()["errorType"].startswith("Runtime.")
+    error = aws.invoke()
+    assert error["errorType"] == "Runtime.InvalidEntrypoint"
+    assert error["errorMessage"].endswith(" fork/exec /var/task/bootstrap: permission denied")
+
+
+def test_without_a_bootstrap_there_is_nothing_to_start(aws):
+    aws.create(Runtime="provided.al2023", Code={"ZipFile": zipped({"any": ""})})
+    assert "there is no bootstrap in the zip file or a layer: calls will fail" in aws.log
+    error = aws.invoke()
+    assert error["errorType"] == "Runtime.InvalidEntrypoint"
+    assert error["errorMessage"].endswith(
+        "Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
+    )
 
 
 def test_a_runtime_that_is_not_there_makes_a_function_that_failed(aws):
@@ -180,6 +192,16 @@ def test_an_update_to_a_runtime_that_is_not_there_has_no_effect(aws):
     assert (configuration["State"], configuration["LastUpdateStatus"]) == ("Active", "Failed")
     assert configuration["LastUpdateStatusReasonCode"] == "InvalidRuntime"
     assert aws.invoke() == {"version": "$LATEST"}
+
+
+def test_a_variable_says_how_many_invocations_there_are_at_once(aws):
+    source = "import os\ndef handler(event, context): return os.environ[event]\n"
+    variables = {"AWS_LAMBDA_MAX_CONCURRENCY": "4"}
+    aws.create(files={"app.py": source}, Environment={"Variables": variables})
+    assert aws.invoke(Payload='"AWS_LAMBDA_INITIALIZATION_TYPE"') == "lambda-managed-instances"
+    assert aws.invoke(Payload='"AWS_LAMBDA_MAX_CONCURRENCY"') == "4"
+    aws.client.update_function_configuration(FunctionName="app", Environment={"Variables": {}})
+    assert aws.invoke(Payload='"AWS_LAMBDA_INITIALIZATION_TYPE"') == "on-demand"
 
 
 def test_there_is_a_function_of_a_name_once(aws):
@@ -291,6 +313,20 @@ def test_what_is_not_there_or_wrong_is_said_as_on_aws(operation, case, aws):
             {"Environment": {"Variables": {"AA": "x" * 4090}}},
             "InvalidParameterValueException",
             "exceeded the 4KB limit. String measured: {",
+        ),
+        (
+            {"Environment": {"Variables": {"AWS_LAMBDA_MAX_CONCURRENCY": "many"}}},
+            "InvalidParameterValueException",
+            "AWS_LAMBDA_MAX_CONCURRENCY is a number of invocations, 1 or more, not 'many'",
+        ),
+        (
+            {
+                "Runtime": "python3.13",
+                "Environment": {"Variables": {"AWS_LAMBDA_MAX_CONCURRENCY": "2"}},
+                "SnapStart": {"ApplyOn": "PublishedVersions"},
+            },
+            "InvalidParameterValueException",
+            "SnapStart and the variable AWS_LAMBDA_MAX_CONCURRENCY",
         ),
         ({"Environment": {"Variables": {"A": "x"}}}, "ValidationException", "Map keys must"),
         ({"FunctionName": "a" * 65}, "InvalidParameterValueException", "less than or equal to 64"),

@@ -10,7 +10,7 @@ from penstock.cli.archives import write_zip
 from penstock.cli.package import layer_files
 from penstock.emulator.invoke.event_invokes import EventInvokeConfig
 
-from .conftest import ARN, zipped
+from .conftest import ARN, ROLE, zipped
 
 LAYER = ARN.replace("function", "layer")
 
@@ -54,6 +54,38 @@ def test_not_all_concurrency_can_be_reserved(aws):
     found = aws.refused("put_function_concurrency", **request)
     assert found == (400, "InvalidParameterValueException", message)
     aws.client.put_function_concurrency(FunctionName="app", ReservedConcurrentExecutions=900)
+
+
+def test_an_account_that_was_larger_is_told_and_can_give_back_what_it_has_not(start, tmp_path):
+    first = start(state=tmp_path)
+    for name in ("reserves", "other"):
+        first.create(name)
+    reserve = {"FunctionName": "reserves", "ReservedConcurrentExecutions": 50}
+    first.client.put_function_concurrency(**reserve)
+    assert "have reserved" not in first.log
+    first.emulator.stop()
+
+    second = start(state=tmp_path, account=20)
+    assert (
+        "functions have reserved 50 of the account's concurrency of 20: calls of every other "
+        "function are answered 429. Raise --account-concurrency, or lower a reservation"
+    ) in second.log
+    limit = second.client.get_account_settings()["AccountLimit"]
+    assert limit["UnreservedConcurrentExecutions"] == 0
+    assert second.refused("invoke", FunctionName="other")[0] == 429
+    # More is refused as ever, less never.
+    assert (
+        second.refused(
+            "put_function_concurrency", **reserve | {"ReservedConcurrentExecutions": 51}
+        )[0]
+        == 400
+    )
+    for wanted in (50, 30, 5):
+        reserve["ReservedConcurrentExecutions"] = wanted
+        second.client.put_function_concurrency(**reserve)
+    assert second.invoke("other") == {"version": "$LATEST"}
+    second.emulator.stop()
+    assert "have reserved" not in start(state=tmp_path, account=20).log
 
 
 def test_only_functions_have_reserved_concurrency(aws):
@@ -251,12 +283,48 @@ def test_extensions_come_with_layers(aws):
 
 
 def test_snap_start_is_for_published_versions(aws):
-    made = aws.create(SnapStart={"ApplyOn": "PublishedVersions"})
+    made = aws.create(Runtime="python3.12", SnapStart={"ApplyOn": "PublishedVersions"})
     assert made["SnapStart"] == {"ApplyOn": "PublishedVersions", "OptimizationStatus": "Off"}
     published = aws.client.publish_version(FunctionName="app")
     assert published["SnapStart"]["OptimizationStatus"] == "On"
     registry = aws.emulator.registry
     assert [registry.find("app", each).function.snap_start for each in (None, "1")] == [False, True]
+
+
+SNAP_START = {"ApplyOn": "PublishedVersions"}
+
+
+@pytest.mark.parametrize("runtime", ["python3.11", "java8.al2", "nodejs22.x", "provided.al2023"])
+def test_snap_start_is_refused_for_runtimes_that_have_it_not(runtime, aws):
+    request = {"FunctionName": "app", "Runtime": runtime}
+    message = f"{runtime} is not supported for SnapStart enabled functions."
+    refused = (400, "InvalidParameterValueException", message)
+    code = {"Handler": "app.handler", "Role": ROLE, "Code": {"ZipFile": zipped()}}
+    found = aws.refused("create_function", **request, **code, SnapStart=SNAP_START)
+    assert found == refused
+    # What says that it wants none is taken, and an update is looked at as a whole.
+    aws.create(Runtime=runtime, SnapStart={"ApplyOn": "None"})
+    update = {"FunctionName": "app", "SnapStart": SNAP_START}
+    assert aws.refused("update_function_configuration", **update) == refused
+    aws.client.update_function_configuration(**update, Runtime="python3.12")
+    assert aws.refused("update_function_configuration", **request) == refused
+    assert aws.client.get_function_configuration(FunctionName="app")["Runtime"] == "python3.12"
+
+
+@pytest.mark.parametrize(
+    "runtime",
+    ["python3.12", "python3.13", "python3.14", "java11", "java25", "dotnet8", "dotnet10"],
+)
+def test_snap_start_is_taken_for_runtimes_that_have_it(runtime, aws):
+    assert aws.create(Runtime=runtime, SnapStart=SNAP_START)["SnapStart"]["ApplyOn"] != "None"
+
+
+def test_snap_start_and_much_ephemeral_storage_do_not_go_together(aws):
+    aws.create(Runtime="python3.12", SnapStart=SNAP_START, EphemeralStorage={"Size": 512})
+    request = {"FunctionName": "app", "EphemeralStorage": {"Size": 513}}
+    found = aws.refused("update_function_configuration", **request)
+    message = "SnapStart takes at most 512 MB of EphemeralStorage, not 513"
+    assert found == (400, "InvalidParameterValueException", message)
 
 
 def test_layers_are_listed_and_deleted(aws):

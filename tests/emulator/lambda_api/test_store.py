@@ -77,6 +77,96 @@ def test_a_removed_one_is_gone(opened):
     assert list((opened.folder / "functions").iterdir()) == []
 
 
+def test_of_a_removed_one_the_next_version_is_kept(opened):
+    for name, number in (("app", 3), ("App", 5), ("never-published", 1)):
+        saved = record(opened.store, name)
+        saved.next_version = number
+        opened.store.save(saved)
+        opened.store.remove(saved)
+    assert len(list((opened.folder / "deleted").iterdir())) == 2
+    names = ("app", "App", "never-published", "never-there")
+    assert [opened.store.next_version(name) for name in names] == [3, 5, 1, 1]
+    again = opened.again()
+    assert [again.next_version(name) for name in names] == [3, 5, 1, 1]
+    assert again.functions == again.damaged == {}
+
+
+def test_in_memory_the_next_version_outlives_the_function_too():
+    store = Store(None, print)
+    saved = record(store)
+    saved.next_version = 3
+    store.save(saved)
+    store.remove(saved)
+    assert store.next_version("app") == 3
+    store.close()
+
+
+def test_the_next_version_is_kept_before_the_function_goes(opened, monkeypatch):
+    saved = record(opened.store)
+    saved.next_version = 3
+    opened.store.save(saved)
+
+    def killed(self, target):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "rename", killed)
+        opened.store.remove(saved)
+    again = opened.again()
+    assert again.functions == {"app": saved}
+    assert again.next_version("app") == 3
+
+
+def test_without_room_for_the_next_version_the_function_stays(opened, monkeypatch):
+    saved = record(opened.store)
+    saved.next_version = 3
+    opened.store.save(saved)
+
+    def fsync(descriptor):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module.os, "fsync", fsync)
+        with pytest.raises(EmulatorError, match=r"deleted/app\.json: .*No space left on device"):
+            opened.store.remove(saved)
+    assert opened.store.functions == opened.again().functions == {"app": saved}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", b'{"name": "app"}', b'{"name": "other", "next_version": 3}', None]
+    + [
+        f'{{"name": "app", "next_version": {odd}}}'.encode() for odd in ("0", '"3"', "null", "true")
+    ],
+)
+def test_a_damaged_next_version_is_named_when_it_is_wanted(content, opened):
+    saved = record(opened.store)
+    saved.next_version = 3
+    opened.store.save(saved)
+    opened.store.remove(saved)
+    path = opened.folder / "deleted/app.json"
+    path.unlink()
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    again = opened.again()
+    assert opened.log == []
+    assert again.next_version("app") == 1
+    (line,) = opened.log
+    assert line.startswith(f"cannot read {path}: ")
+    assert line.endswith("; the versions of app begin at 1 again")
+
+
+def test_a_folder_from_before_there_were_next_versions_will_do(opened):
+    (opened.folder / "deleted").rmdir()
+    saved = record(opened.again())
+    saved.next_version = 3
+    opened.store.save(saved)
+    opened.store.remove(saved)
+    assert opened.again().next_version("app") == 3
+
+
 def test_what_cannot_be_removed_is_an_error_and_stays(opened):
     saved = record(opened.store)
     opened.store.save(saved)
@@ -241,7 +331,7 @@ def test_what_a_kill_leaves_is_swept_and_never_seen(opened):
     saved = record(opened.store)
     opened.store.save(saved)
     root = opened.store.root(saved.latest["CodeSha256"])
-    for name in ("functions/.half-1", "functions/app/.half-2", "code/.half-3"):
+    for name in ("functions/.half-1", "functions/app/.half-2", "code/.half-3", "deleted/.half-6"):
         (opened.folder / name).write_bytes(b"half of something")
     for name in ("functions/.half-4", "functions/new", "roots/.half-5/var/task/lib"):
         (opened.folder / name).mkdir(parents=True)

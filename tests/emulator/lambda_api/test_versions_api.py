@@ -202,3 +202,26 @@ def test_there_is_an_alias_of_a_name_once_and_of_others_none(aws):
     found = aws.refused("update_alias", FunctionName="app", Name="live", RevisionId="other")
     assert found[:2] == (412, "PreconditionFailedException")
     aws.client.update_alias(FunctionName="app", Name="live", RevisionId=revision)
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_no_number_comes_twice_also_for_a_function_made_anew(is_kept, start, tmp_path):
+    state = tmp_path / "state" if is_kept else None
+    aws = start(state=state)
+    numbers = []
+    for source in ("1", "2", "3"):
+        code = f"def handler(event, context): return {source}"
+        numbers.append(aws.create(files={"app.py": code}, Publish=True)["Version"])
+        aws.client.delete_function(FunctionName="app")
+        listed = aws.client.list_functions(FunctionVersion="ALL")
+        assert listed["Functions"] == []
+        assert aws.client.get_account_settings()["AccountUsage"]["FunctionCount"] == 0
+        if is_kept:
+            aws.emulator.stop()
+            aws = start(state=state)
+    assert numbers == ["1", "2", "3"]
+    aws.create()
+    assert aws.refused("get_function", FunctionName="app:3")[0] == 404
+    published = aws.client.publish_version(FunctionName="app")
+    assert (published["Version"], aws.invoke("app:4")) == ("4", {"version": "4"})
+    assert aws.client.publish_version(FunctionName="app")["Version"] == "4"

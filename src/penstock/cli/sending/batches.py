@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+import os
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
 from ...errors import PenstockError
@@ -48,7 +50,8 @@ def _dynamodb_options(parser: ArgumentParser) -> None:
 
 
 def _dynamodb(items: Sequence[Item], options: Namespace) -> list[Event]:
-    found = [item.json() for item in items]
+    # A float would lose digits.
+    found = [item.json(Decimal) for item in items]
     for item in found:
         if not isinstance(item, dict) or not item:
             raise PenstockError(f"an item is a JSON object with attributes, not {item!r:.80}")
@@ -57,7 +60,7 @@ def _dynamodb(items: Sequence[Item], options: Namespace) -> list[Event]:
             "--old goes with --event-name MODIFY, which needs it: the attributes that were "
             """different before, as in --old '{"state": "new"}'"""
         )
-    before = Item(options.old.encode()).json() if options.old is not None else {}
+    before = Item(os.fsencode(options.old)).json(Decimal) if options.old is not None else {}
     if not isinstance(before, dict):
         raise PenstockError(f"--old takes a JSON object, not {options.old!r:.80}")
     changes: dict[str, Callable[[Any], tuple[Any, Any]]] = {
@@ -96,10 +99,17 @@ def _kafka_options(parser: ArgumentParser) -> None:
     add_name(parser, "--topic", "topic", "the topic")
     parser.add_argument("--key", help="of each record")
     add_pairs(parser, "--header", "a header of each record")
-    parser.add_argument("--partition", type=int, default=0, metavar="N", help="(default 0)")
+    parser.add_argument("--partition", type=_partition, default=0, metavar="N", help="(default 0)")
     parser.add_argument(
         "--self-managed", action="store_true", help="of a cluster that is not Amazon MSK's"
     )
+
+
+def _partition(text: str) -> int:
+    # Not `isdecimal` alone: other scripts' digits are decimal, too.
+    if not (text.isascii() and text.isdecimal()):
+        raise ArgumentTypeError(f"it is a number, 0 or more, not {text!r}")
+    return int(text)
 
 
 def _kafka(items: Sequence[Item], options: Namespace) -> list[Event]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ...errors import PenstockError
 from ...testing import events
@@ -34,10 +35,48 @@ def _sns(items: Sequence[Item], options: Namespace) -> list[Event]:
     ]
 
 
+# AWS documentation, "Event notification types and destinations" of Amazon S3, and `Event` of
+# its API.
+_S3_EVENTS = (
+    "ObjectCreated:Put",
+    "ObjectCreated:Post",
+    "ObjectCreated:Copy",
+    "ObjectCreated:CompleteMultipartUpload",
+    "ObjectRemoved:Delete",
+    "ObjectRemoved:DeleteMarkerCreated",
+    "ObjectRestore:Post",
+    "ObjectRestore:Completed",
+    "ObjectRestore:Delete",
+    "ReducedRedundancyLostObject",
+    "Replication:OperationFailedReplication",
+    "Replication:OperationMissedThreshold",
+    "Replication:OperationReplicatedAfterThreshold",
+    "Replication:OperationNotTracked",
+    "LifecycleExpiration:Delete",
+    "LifecycleExpiration:DeleteMarkerCreated",
+    "LifecycleTransition",
+    "IntelligentTiering",
+    "ObjectTagging:Put",
+    "ObjectTagging:Delete",
+    "ObjectAcl:Put",
+    "ObjectRetention:Put",
+    "ObjectAnnotation:Put",
+    "ObjectAnnotation:Delete",
+)
+
+
+def _s3_event(text: str) -> str:
+    name = text.removeprefix("s3:")
+    if name not in _S3_EVENTS:
+        raise ArgumentTypeError(f"S3 has no event {text!r}; it has {', '.join(_S3_EVENTS)}")
+    return name
+
+
 def _s3_options(parser: ArgumentParser) -> None:
     add_name(parser, "--bucket", "bucket", "the bucket")
     parser.add_argument(
         "--event-name",
+        type=_s3_event,
         default="ObjectCreated:Put",
         metavar="NAME",
         help="what happened (default ObjectCreated:Put), for example ObjectRemoved:Delete",
@@ -58,7 +97,7 @@ def _s3(items: Sequence[Item], options: Namespace) -> list[Event]:
             events.s3(
                 item.text(),
                 bucket=options.bucket,
-                event_name=options.event_name.removeprefix("s3:"),
+                event_name=options.event_name,
                 content=content,
                 version_id=options.version_id,
                 region=options.region,
@@ -77,11 +116,21 @@ def _eventbridge_options(parser: ArgumentParser) -> None:
     )
 
 
+def _detail(item: Item) -> dict[str, Any]:
+    detail = item.json()
+    # AWS documentation, `Detail` of PutEvents.
+    if not isinstance(detail, dict):
+        raise PenstockError(
+            f"""a detail is a JSON object, as in '{{"order": 17}}', not {detail!r:.80}"""
+        )
+    return detail
+
+
 def _eventbridge(items: Sequence[Item], options: Namespace) -> list[Event]:
     return [
         (
             events.eventbridge(
-                item.json(),
+                _detail(item),
                 detail_type=options.detail_type,
                 source=options.source,
                 resources=options.resource,
@@ -160,7 +209,7 @@ SINGLES = (
     Source(
         "eventbridge",
         "events of a bus of EventBridge",
-        Messages("DETAIL", "what the events are about, as JSON"),
+        Messages("DETAIL", "what the events are about, JSON objects"),
         """\
   penstock send eventbridge app '{"order": 17}' --detail-type 'Order Paid' --source shop""",
         _eventbridge_options,

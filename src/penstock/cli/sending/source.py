@@ -30,18 +30,23 @@ class Item(NamedTuple):
             what = self.file or f"the message {self.data!r:.80}"
             raise PenstockError(f"{what} is no text in UTF-8: {exc.reason}") from exc
 
-    def json(self) -> Any:
-        """The message, parsed.
+    def json(self, parse_float: Callable[[str], Any] = float) -> Any:
+        """The message, parsed; `parse_float` makes the numbers that are not whole.
 
         Raises:
             PenstockError: it is no JSON.
         """
         text = self.text()
         try:
-            return json.loads(text)
-        except ValueError as exc:
+            return json.loads(text, parse_float=parse_float, parse_constant=_refuse)
+        except (ValueError, ArithmeticError) as exc:
             what = self.file or f"the message {text!r:.80}"
             raise PenstockError(f"{what} is no JSON: {exc}") from exc
+
+
+def _refuse(constant: str) -> None:
+    """Refuse what Python's parser takes for a number."""
+    raise ValueError(f"there is no {constant}")
 
 
 @dataclass(frozen=True)
@@ -89,13 +94,15 @@ def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
     """The names and values that an option was given.
 
     Raises:
-        PenstockError: one is no `NAME=VALUE`.
+        PenstockError: one is no `NAME=VALUE`, or a name comes twice.
     """
-    found = {}
+    found: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise PenstockError(f"{option} takes NAME=VALUE, not {text!r}")
+        if name in found:
+            raise PenstockError(f"{option} is given twice with the name {name!r}; give it once")
         found[name] = value
     return found
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from ..functions import Function
 from .memory import MemoryWatch, memory_of_groups
@@ -52,21 +52,24 @@ class Accounting:
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def memory_used(self, pid: int | None, peak: int | None) -> int | None:
-        """The most that a process and its children have used, in MB; `peak` is the process's.
+    def memory_used(self, pids: Collection[int], peak: int | None) -> int | None:
+        """The most that processes and their children have used, in MB; `peak` is their own.
+
+        The runtime's and the extensions': they share what the function has. (AWS documentation,
+        "Lambda extensions", "Impact on performance and resources")
 
         Tells what is over its limit, each once. For children and files it looks now and then
         only: that takes long.
         """
         if self._watched_mb is not None:
             return self._watched_mb  # for which it was killed; nobody else has seen that
-        if pid is None or peak is None:
-            return peak
+        if peak is None:
+            return None
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + _LOOK_EVERY
-            found = memory_of_groups([pid], "VmHWM", without=pid)
-            self._children_mb = max(self._children_mb, found[pid])
+            found = memory_of_groups(pids, "VmHWM", without=pids)
+            self._children_mb = max(self._children_mb, sum(found.values()))
             self._check_files()
         used = peak + self._children_mb
         function = self._function
@@ -78,11 +81,11 @@ class Accounting:
             )
         return used
 
-    def watch(self, pid: Callable[[], int | None], on_used_up: Callable[[], None]) -> None:
+    def watch(self, pids: Callable[[], Collection[int]], on_used_up: Callable[[], None]) -> None:
         """Where the limit is enforced, tell and call `on_used_up` when more memory is used.
 
-        That is by a process and its children; `pid` gives None before it is started. It ends
-        when the folder is removed.
+        That is by all processes that `pids` gives when it is asked, and their children. It
+        ends when the folder is removed.
         """
         function = self._function
 
@@ -97,7 +100,7 @@ class Accounting:
             return False
 
         if function.enforces_memory:
-            _MEMORY_WATCH.add(pid, look)
+            _MEMORY_WATCH.add(pids, look)
 
     def _check_files(self) -> None:
         function = self._function

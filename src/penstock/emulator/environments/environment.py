@@ -89,7 +89,7 @@ class Environment:
         self._shutdown_reason: str | None = None
         self._programs = external_extensions(function.extensions_folder, self._log.line)
         self._extensions = Extensions([path.name for path in self._programs])
-        self._processes = Processes(self._extensions)
+        self._processes = Processes(function, self._extensions)
         self._freezer = Freezer(self._work, self._processes)
         self._subscriptions = Subscriptions(self._log)
         self._accounting = Accounting(function, self._log.line)
@@ -119,7 +119,6 @@ class Environment:
         try:
             variables |= self._accounting.variables()
             self._processes.start(
-                self.function,
                 self._programs,
                 command,
                 variables,
@@ -128,7 +127,7 @@ class Environment:
                 on_exit=self._process_ended,
                 on_extension_exit=self._extension_ended,
             )
-            self._accounting.watch(lambda: self.pid, self._memory_used_up)
+            self._accounting.watch(lambda: self._processes.pids, self._memory_used_up)
         except BaseException:
             self._start.end()
             self._server.stop()
@@ -437,6 +436,7 @@ class Environment:
             f"{self.function.name} was not ready after {seconds:g} seconds: killed while starting"
         )
         for invocation in invocations:
+            self._start.take_up(invocation)
             self._log.timed_out(invocation, seconds)
             invocation.relay.break_off(timed_out(invocation.request_id, seconds))
         self.kill()
@@ -460,7 +460,7 @@ class Environment:
             self._end_server()
         self._log.flush()
         if not self._is_stopping:
-            self._start.fail("error", "Runtime.ExitError")
+            self._start.fail("error", self._processes.why_ended("", status).error_type)
         undone: list[Invocation] = []
         with self._lock:
             self._start.end()
@@ -472,11 +472,9 @@ class Environment:
             left = self._work.all
             self._changed.notify_all()
         for invocation in left:
-            if invocation.delivered_at is None:
-                # It has got no further than the start, which is what it took.
-                invocation.delivered_at = self._start.began_at
-                self._log.started(invocation)
-            invocation.relay.break_off(self._init_error or exited(invocation.request_id, status))
+            self._start.take_up(invocation)
+            why = self._init_error or self._processes.why_ended(invocation.request_id, status)
+            invocation.relay.break_off(why)
             self._finish(invocation)
         self._subscriptions.stop()
         self._processes.end_extensions(

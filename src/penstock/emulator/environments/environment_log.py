@@ -22,7 +22,10 @@ from ..platform_events import (
     report_text,
     span,
     start_text,
+    subscription_text,
     text_of,
+    timestamp,
+    whole_milliseconds,
 )
 from ..relay import Ending, Outcome
 
@@ -34,8 +37,11 @@ _REQUEST_ID = re.compile(rb'"requestId": ?"([^"]+)"')
 _EARLY_EVENTS = 1000
 
 # A failure after the first byte is told by the front, which knows what its caller saw of it.
+# Why a process ended stands in no log of AWS's whose REPORT has an `Error Type`, as far as
+# known: the line that tells it, above END, is of those from before the end of 2024.
 _FAILED_ON_THE_WAY = {
     Ending.CUT: "was cut off in its middle",
+    Ending.EXITED: "never came",
     Ending.TOO_LARGE: "is larger than Lambda allows",
     Ending.TIMEOUT: "did not end in time",
 }
@@ -63,6 +69,10 @@ class EnvironmentLog:
         self._environment = environment
         self._current = current
         self._find = find
+        # What an invocation may take that has timed out, in seconds.
+        self._limit = float(function.timeout)
+        # Of which type the failure of the start was.
+        self._start_error: str | None = None
         variables = function.variables("", "")
         self.is_json = variables.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
         self._rendered = json_of if self.is_json else text_of
@@ -160,6 +170,7 @@ class EnvironmentLog:
 
     def init_done(self, seconds: float, status: str, error_type: str | None = None) -> None:
         """The start of runtime and extensions is over."""
+        self._start_error = error_type
         error = {"errorType": error_type} if error_type else {}
         metrics = {"durationMs": milliseconds(seconds)}
         self.tell(
@@ -180,10 +191,17 @@ class EnvironmentLog:
 
     def restored(self, seconds: float, status: str, error_type: str | None = None) -> None:
         """The restore of a snapshot is over, with all that runs after it."""
+        self._start_error = error_type
         error = {"errorType": error_type} if error_type else {}
         self.tell("platform.restoreRuntimeDone", {"status": status, **error})
         metrics = {"durationMs": milliseconds(seconds)}
         self.tell("platform.restoreReport", {"status": status, "metrics": metrics, **error})
+
+    def subscribed(self, name: str, types: tuple[str, ...], *, is_logs_api: bool) -> None:
+        """An extension wants to hear of events."""
+        record = {"name": name, "state": "Subscribed", "types": list(types)}
+        text = None if self.is_json else subscription_text(record, is_logs_api=is_logs_api)
+        self.tell("platform.telemetrySubscription", record, text=text)
 
     def init_repeats(self) -> None:
         """What comes now is a second start, within an invocation."""
@@ -202,8 +220,9 @@ class EnvironmentLog:
         self.tell("platform.start", record, invocation)
 
     def timed_out(self, invocation: Invocation, seconds: float) -> None:
-        """It took longer than it may."""
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        """It took longer than `seconds`, which it may take."""
+        self._limit = seconds
+        now = timestamp(time.time())
         text = f"{now} {invocation.request_id} Task timed out after {seconds:.2f} seconds\n"
         self._say(invocation, text)
 
@@ -211,9 +230,9 @@ class EnvironmentLog:
         """The runtime is through with it; extensions may not be."""
         if not self._is_heard:
             return
-        record = _result(invocation)
+        record = self._result(invocation)
         record["metrics"] = {
-            "durationMs": _duration(invocation),
+            "durationMs": self._duration(invocation),
             "producedBytes": invocation.produced_bytes,
         }
         record["tracing"] = {"type": "X-Amzn-Trace-Id", "value": invocation.trace_id}
@@ -228,13 +247,24 @@ class EnvironmentLog:
         init: float | None,
         restore: float | None = None,
     ) -> None:
-        """It is over."""
+        """It is over.
+
+        AWS bills init with the first invocation, since 2025-08-01 for zip files on managed
+        runtimes, too ("AWS Lambda standardizes billing for INIT Phase"), but not on Managed
+        Instances. Of a restore it bills the runtime and its hooks, which is all there is of
+        one here.
+        """
         is_brief = not (self.is_json or self._is_heard)
-        record = _result(invocation, is_brief=is_brief)
-        duration = _duration(invocation, ended_at)
+        record = self._result(invocation, is_brief=is_brief)
+        duration = self._duration(invocation, ended_at)
+        billed = duration
+        if init is not None and self._find is None:
+            billed += milliseconds(init)
+        if restore is not None:
+            billed += whole_milliseconds(milliseconds(restore))
         record["metrics"] = metrics = {
             "durationMs": duration,
-            "billedDurationMs": -int(-duration // 1),
+            "billedDurationMs": whole_milliseconds(billed),
             "memorySizeMB": self._function.memory,
         }
         if memory_used is not None:
@@ -243,10 +273,15 @@ class EnvironmentLog:
             metrics["initDurationMs"] = milliseconds(init)
         if restore is not None:
             metrics["restoreDurationMs"] = milliseconds(restore)
-        if is_brief:
-            self._say(invocation, report_text(record))
+            metrics["billedRestoreDurationMs"] = whole_milliseconds(milliseconds(restore))
+        text = None
+        if not self.is_json:
+            is_of_handler = record["status"] == "error" and self._start_error is None
+            text = report_text(record, is_of_handler=is_of_handler)
+        if is_brief and text is not None:
+            self._say(invocation, text)
         else:
-            self.tell("platform.report", record, invocation)
+            self.tell("platform.report", record, invocation, text)
         outcome = invocation.relay.known_outcome
         ending = _ending(outcome)
         if ending in _FAILED_ON_THE_WAY and not self._log.is_stopping:
@@ -255,10 +290,19 @@ class EnvironmentLog:
         if hint is not None:
             self.line(hint)
 
-    def tell(self, kind: str, record: Record, invocation: Invocation | None = None) -> None:
-        """Tell of an event that `invocation`, if there is one, is concerned by."""
+    def tell(
+        self,
+        kind: str,
+        record: Record,
+        invocation: Invocation | None = None,
+        text: str | None = None,
+    ) -> None:
+        """Tell of an event that `invocation`, if there is one, is concerned by.
+
+        `text` is what the log says, if the event alone does not tell.
+        """
         event = PlatformEvent(kind, record, self._function.name, self._environment, time.time())
-        text = self._rendered(event)
+        text = text or self._rendered(event)
         if text is not None and invocation is not None:
             self._say(invocation, text)
         elif text is not None:
@@ -282,6 +326,20 @@ class EnvironmentLog:
             subscribers = self._subscribers
         for subscriber in subscribers:
             subscriber(event)
+
+    def _result(self, invocation: Invocation, *, is_brief: bool = False) -> dict[str, Any]:
+        record = _result(invocation, is_brief=is_brief)
+        if self._start_error is not None:
+            record["errorType"] = self._start_error
+        return record
+
+    def _duration(self, invocation: Invocation, until: float | None = None) -> float:
+        until = until or invocation.runtime_done_at or time.monotonic()
+        seconds = until - (invocation.delivered_at or until)
+        if invocation.has_timed_out:
+            # AWS reports a timeout of 3 seconds as 3000.00 ms, however long the end took.
+            seconds = min(seconds, self._limit)
+        return milliseconds(seconds)
 
     def _say(self, invocation: Invocation, text: str) -> None:
         if self._find is None:
@@ -313,11 +371,6 @@ def _object_or_text(line: str) -> Record:
 
 def _ending(outcome: Outcome | None) -> Ending:
     return outcome.ending if outcome is not None else Ending.CUT
-
-
-def _duration(invocation: Invocation, until: float | None = None) -> float:
-    until = until or invocation.runtime_done_at or time.monotonic()
-    return milliseconds(until - (invocation.delivered_at or until))
 
 
 def _result(invocation: Invocation, *, is_brief: bool = False) -> dict[str, Any]:

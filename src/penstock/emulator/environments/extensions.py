@@ -115,8 +115,11 @@ class Extensions:
         """The one with this name."""
         return next((each for each in self._known if each.name == name), None)
 
-    def register(self, name: str, events: Collection[str]) -> Extension:
+    def register(self, name: str, events: Collection[str], *, is_shared: bool) -> Extension:
         """One of them registers; if no external one is called so, an internal one.
+
+        Where there are several invocations at once (`is_shared`), none hears of them. (AWS's
+        open emulator has other rules for Managed Instances: externalagent.go, agentregister.go)
 
         Raises:
             ExtensionRefusedError: it may not.
@@ -124,7 +127,13 @@ class Extensions:
         with self._changed:
             extension = self.named(name)
             is_external = extension is not None and extension.is_external
-            allowed = (INVOKE, SHUTDOWN) if is_external else (INVOKE,)
+            if is_shared and events and not is_external:
+                raise ExtensionRefusedError(
+                    "Extension.InvalidEventType", "No events allowed for internal extensions"
+                )
+            allowed = {SHUTDOWN} if is_external else set()
+            if not is_shared:
+                allowed.add(INVOKE)
             for event in events:
                 if event not in allowed:
                     reason = (

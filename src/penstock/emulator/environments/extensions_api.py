@@ -85,7 +85,8 @@ class ExtensionsApi:
                 )
         except (ValueError, AttributeError, TypeError, RecursionError) as exc:
             raise ExtensionRefusedError("InvalidRequestFormat", str(exc)) from exc
-        extension = self._extensions.register(name, events)
+        is_shared = self._function.max_concurrency is not None
+        extension = self._extensions.register(name, events, is_shared=is_shared)
         answer = {
             "functionName": self._function.name,
             "functionVersion": self._function.version,

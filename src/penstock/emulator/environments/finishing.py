@@ -63,8 +63,8 @@ class Finishing:
             init, restore = self._start.take_seconds()
         if invocation.deadline is not None:
             invocation.deadline.cancel()
-        runtime, peak = self._processes.runtime, self._processes.peak_memory_mb()
-        used = self._accounting.memory_used(runtime.pid if runtime is not None else None, peak)
+        pids, peak = self._processes.pids, self._processes.peak_memory_mb()
+        used = self._accounting.memory_used(pids, peak)
         ended_at = time.monotonic()
 
         def report() -> None:

@@ -6,7 +6,9 @@ that end closes, because the emulator let go or was killed, the whole process gr
 environment is killed, frozen and forked children included, and on Linux also children that
 have started a session of their own.
 
-The process id goes out on the descriptor REPORT; the exit status is the environment's own.
+The process id goes out on the descriptor REPORT, or, if the command cannot be started, the
+kernel's error, below zero; the exit status is the environment's own, or then 127. On a second
+line, when it has ended, goes the most memory that it had resident, in kB.
 A `T` on CONTROL asks the group to terminate, a `K` kills it. When the pipe closes, FOLDER, if
 it is not empty text, is deleted as well. Nothing is imported that would slow the start.
 """
@@ -34,15 +36,13 @@ def main(arguments: list[str]) -> int:
     try:
         process = os.posix_spawnp(command[0], command, os.environ, setpgroup=0)
     except OSError as exc:
-        print(f"cannot start {command[0]}: {exc.strerror}", file=sys.stderr)
+        _tell(report, -(exc.errno or 1))
         return 127
     _thread.start_new_thread(_obey, (control, process))
-    try:
-        os.write(report, b"%d" % process)
-    except BrokenPipeError:
-        pass  # the emulator was killed meanwhile: `_obey` sees to the rest
-    os.close(report)
-    _, status = os.waitpid(process, 0)
+    _tell(report, process)
+    _, status, used = os.wait4(process, 0)
+    # macOS counts bytes. Of what needed less than the guardian itself this is the guardian's.
+    _tell(report, used.ru_maxrss // (1024 if sys.platform == "darwin" else 1))
     _kill_all(process)
     if _let_go:
         # Whether the emulator is still there to do it cannot be told: its descriptors are
@@ -54,6 +54,13 @@ def main(arguments: list[str]) -> int:
         signal.signal(-code, signal.SIG_DFL) if -code != signal.SIGKILL else None
         os.kill(os.getpid(), -code)
     return code
+
+
+def _tell(report: int, number: int) -> None:
+    try:
+        os.write(report, b"%d\n" % number)
+    except BrokenPipeError:
+        pass  # the emulator was killed meanwhile: `_obey` sees to the rest
 
 
 # Has an element when the pipe is closed.

@@ -13,10 +13,12 @@ from pathlib import Path
 _WATCH_EVERY = 0.1
 
 
-def memory_of_groups(groups: Collection[int], field: str, *, without: int = 0) -> dict[int, int]:
+def memory_of_groups(
+    groups: Collection[int], field: str, *, without: Collection[int] = ()
+) -> dict[int, int]:
     """A field of memory ("VmHWM", "VmRSS") of each group's processes together, in MB.
 
-    Elsewhere than on Linux it is 0. `without` is a process that does not count.
+    Elsewhere than on Linux it is 0. The processes in `without` do not count.
     """
     used = dict.fromkeys(groups, 0)
     try:
@@ -25,7 +27,7 @@ def memory_of_groups(groups: Collection[int], field: str, *, without: int = 0) -
         return used
     for number in numbers:
         try:
-            if number != without and (group := os.getpgid(number)) in used:
+            if number not in without and (group := os.getpgid(number)) in used:
                 status = Path(f"/proc/{number}/status").read_text()
                 used[group] += next(
                     int(line.split()[1]) for line in status.splitlines() if line.startswith(field)
@@ -43,24 +45,28 @@ class MemoryWatch:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._watched: dict[Callable[[int], bool], Callable[[], int | None]] = {}
+        self._watched: dict[Callable[[int], bool], Callable[[], Collection[int]]] = {}
 
-    def add(self, group: Callable[[], int | None], look: Callable[[int], bool]) -> None:
-        """Call `look` with what the group uses, in MB, until it says False.
+    def add(self, groups: Callable[[], Collection[int]], look: Callable[[int], bool]) -> None:
+        """Call `look` with what the groups use together, in MB, until it says False.
 
-        `group` gives None before there is one.
+        `groups` gives those that there are when it is called.
         """
         with self._lock:
             if not self._watched:
                 threading.Thread(target=self._run, name="memory", daemon=True).start()
-            self._watched[look] = group
+            self._watched[look] = groups
 
     def _run(self) -> None:
         while True:
             with self._lock:
-                watched = {look: group() or 0 for look, group in self._watched.items()}
-            used = memory_of_groups(set(watched.values()) - {0}, "VmRSS")
-            over = [look for look, group in watched.items() if not _goes_on(look, used.get(group))]
+                watched = {look: groups() for look, groups in self._watched.items()}
+            used = memory_of_groups(set().union(*watched.values()), "VmRSS")
+            over = [
+                look
+                for look, groups in watched.items()
+                if not _goes_on(look, sum(used[group] for group in groups))
+            ]
             with self._lock:
                 for look in over:
                     del self._watched[look]
@@ -69,9 +75,9 @@ class MemoryWatch:
             time.sleep(_WATCH_EVERY)
 
 
-def _goes_on(look: Callable[[int], bool], used: int | None) -> bool:
+def _goes_on(look: Callable[[int], bool], used: int) -> bool:
     try:
-        return look(used or 0)
+        return look(used)
     except Exception:
         # The fault of one must not keep the others from being looked at.
         logging.getLogger("penstock.emulator").exception("a look at memory failed")

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ..functions import Function
+from ..relay import Outcome, exited
+from .entrypoint import invalid_entrypoint
 from .environment_log import EnvironmentLog
 from .extensions import Extensions
 from .worker_process import WorkerProcess
@@ -34,7 +36,8 @@ _NOT_FOR_EXTENSIONS = (
 class Processes:
     """Starts and ends them. From any thread."""
 
-    def __init__(self, extensions: Extensions) -> None:
+    def __init__(self, function: Function, extensions: Extensions) -> None:
+        self._function = function
         self._extensions = extensions
         self._lock = threading.Lock()
         self._runtime: WorkerProcess | None = None
@@ -49,7 +52,6 @@ class Processes:
 
     def start(
         self,
-        function: Function,
         programs: Sequence[Path],
         command: Sequence[str],
         variables: Mapping[str, str],
@@ -74,7 +76,7 @@ class Processes:
                     return False
                 self._runtime = WorkerProcess(
                     command,
-                    folder=function.folder,
+                    folder=self._function.folder,
                     environment=variables,
                     temporary=temporary,
                     on_output=log.take_output,
@@ -87,7 +89,7 @@ class Processes:
                 if self._extensions.wait_registered() and start_runtime():
                     return
             except (OSError, RuntimeError) as exc:
-                log.line(f"cannot start an environment of {function.name}: {exc}")
+                log.line(f"cannot start an environment of {self._function.name}: {exc}")
             # It is over before it began.
             on_exit(-signal.SIGKILL)
 
@@ -133,6 +135,18 @@ class Processes:
                     on_exit=ended,
                 )
 
+    def why_ended(self, request_id: str, status: int) -> Outcome:
+        """What an invocation comes to when the runtime has ended with this status.
+
+        A program that cannot be started is an invalid entry point where it is the function's
+        own, as on OS-only runtimes; else it is a wrapper, which Lambda's own program starts.
+        """
+        with self._lock:
+            number = self._runtime.start_error if self._runtime is not None else 0
+        if number and self._function.execution_env is None:
+            return invalid_entrypoint(self._function, number, request_id)
+        return exited(request_id, status)
+
     def kill(self) -> None:
         """Kill all of them. Returns at once; may be repeated."""
         with self._lock:
@@ -165,10 +179,16 @@ class Processes:
         return RUNTIME_SECONDS_WITH_INTERNAL if internal else RUNTIME_SECONDS
 
     def kill_runtime(self) -> None:
-        """Kill the runtime's process only. Returns at once."""
+        """Kill the runtime's process only, or, if it is not there yet, all. Returns at once."""
         with self._lock:
-            if self._runtime is not None:
-                self._runtime.kill_alone()
+            runtime = self._runtime
+            if runtime is not None:
+                runtime.kill_alone()
+            else:
+                self._is_killed = True
+        if runtime is None:
+            self.kill()
+            self._extensions.close()
 
     def end_extensions(self, reason: str, seconds: float) -> None:
         """Tell extensions of the end, for the reason that AWS names so, and see to it."""
@@ -190,7 +210,18 @@ class Processes:
         if runtime is not None:
             runtime.drain_output()
 
+    @property
+    def all(self) -> list[WorkerProcess]:
+        """Those that are started; without waiting for what is being started."""
+        others = list(self._others.values())
+        return others if self._runtime is None else [self._runtime, *others]
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of runtime and extensions, of those that run."""
+        return [process.pid for process in self.all if process.pid and not process.has_ended]
+
     def peak_memory_mb(self) -> int | None:
-        """The most resident memory the runtime has had, in MB; None where unknown."""
-        runtime = self.runtime
-        return runtime.peak_memory_mb() if runtime is not None else None
+        """The most resident memory that each has had, together, in MB; None where unknown."""
+        known = [peak for each in self.all if (peak := each.peak_memory_mb()) is not None]
+        return sum(known) if known else None

@@ -72,8 +72,8 @@ class RuntimeApi:
         """Answer one request."""
         path = exchange.path
         if exchange.headers is not self._last_trusted.get(exchange.method == "GET"):
-            if not _comes_from_a_runtime(exchange):
-                _refuse(exchange, 403, "Forbidden", "this is for the environment's runtime only")
+            if (reason := _foreign(exchange.headers)) is not None:
+                _refuse(exchange, 403, "Forbidden", reason)
                 return
             self._last_trusted[exchange.method == "GET"] = exchange.headers
         if exchange.method == "GET" and path == wire.NEXT:
@@ -194,13 +194,19 @@ class RuntimeApi:
 _LOOPBACK_ONLY = AccessRules()
 
 
-def _comes_from_a_runtime(exchange: Exchange) -> bool:
-    """Whether it is no page in a browser: that would say where it comes from, or be known
-    by another host.
+def _foreign(headers: Headers) -> str | None:
+    """Why what sent these headers is no runtime, or None: a page in a browser would say where
+    it comes from, or be known by another host.
     """
-    headers = exchange.headers
-    says_origin = "origin" in headers or "sec-fetch-site" in headers
-    return not says_origin and _LOOPBACK_ONLY.knows_host_of(headers)
+    if "origin" in headers or "sec-fetch-site" in headers:
+        return "this is for the environment's runtime, not for web pages"
+    # Every browser names the host; programs of HTTP/1.0 need not.
+    if "host" in headers and not _LOOPBACK_ONLY.knows_host_of(headers):
+        return (
+            f"the host {headers.get('host')!r} is not the environment's; a runtime sends none, "
+            "or what AWS_LAMBDA_RUNTIME_API says"
+        )
+    return None
 
 
 def _event_headers(invocation: Invocation) -> HeaderList:

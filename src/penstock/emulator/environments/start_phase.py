@@ -5,14 +5,20 @@ Source: AWS documentation, "Lambda runtime environment life cycle".
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable
 
 from .. import limits
 from ..deadlines import Deadline, Deadlines
+from ..invocations import Invocation
 from .environment_log import EnvironmentLog
 from .extensions import Extension
+
+# What AWS takes for the type of a failure; of what a runtime says all else becomes
+# Runtime.Unknown or Function.Unknown. (AWS's open emulator; the extensions' types are AWS's.)
+_KNOWN_TYPE = re.compile(r"(Runtime|Function|Extension)\.[A-Z][a-zA-Z]+")
 
 
 class StartPhase:
@@ -80,7 +86,7 @@ class StartPhase:
 
     def restore(self) -> None:
         """A call has come for the snapshot."""
-        self._restored_at = time.monotonic()
+        self._restored_at = self.began_at = time.monotonic()
         self._watch()
         self._log.restore_started()
 
@@ -107,12 +113,23 @@ class StartPhase:
             if self.is_done or self._failure_is_told:
                 return
             self._failure_is_told = True
+        if error_type is not None and not _KNOWN_TYPE.fullmatch(error_type):
+            part = "Function" if error_type.startswith("Function.") else "Runtime"
+            error_type = f"{part}.Unknown"
         now = time.monotonic()
         if self._restored_at is not None:
             self._log.restored(now - self._restored_at, status, error_type)
         elif not self.has_snapshot:
             self._log.runtime_ready(status, error_type)
             self._log.init_done(now - self.began_at, status, error_type)
+
+    def take_up(self, invocation: Invocation) -> None:
+        """It will get no further than the start, which is what it takes: tell, once."""
+        with self._lock:
+            if invocation.delivered_at is not None:
+                return
+            invocation.delivered_at = self.began_at
+        self._log.started(invocation)
 
     def end(self) -> None:
         """Watch the time no longer."""

@@ -303,9 +303,9 @@ class Subscriptions:
             delivery = Delivery(subscription)
             self._deliveries.append(delivery)
         self._log.subscribe(delivery.take)
-        types = list(subscription.types)
-        record = {"name": extension.name, "state": "Subscribed", "types": types}
-        self._log.tell("platform.telemetrySubscription", record)
+        self._log.subscribed(
+            extension.name, subscription.types, is_logs_api=subscription.is_logs_api
+        )
 
     def close(self) -> None:
         """Take no more."""

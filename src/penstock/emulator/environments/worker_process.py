@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import secrets
@@ -16,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from .entrypoint import why_not_started
 from .guardian import kill_marked
 
 _GUARDIAN = Path(__file__).with_name("guardian.py")
@@ -36,7 +38,8 @@ class WorkerProcess:
 
     The folder `temporary`, if there is one, is deleted by `kill`, and when the emulator is
     killed.
-    `on_output` gets what the process prints (both streams, in order) as bytes;
+    `on_output` gets what the process prints (both streams, in order) as bytes, and if it
+    cannot be started why not;
     `on_exit` gets the exit status when it has ended, negative for a signal. Both are
     called from threads of this object.
     """
@@ -57,6 +60,8 @@ class WorkerProcess:
         self._reading = threading.Condition()
         self._passed_on = True
         self._peak_mb: int | None = None
+        #: Whether it is over: from then on the process id may be another's.
+        self.has_ended = False
         self._peak_holds_until = 0.0
         self._token = secrets.token_hex(16)
         guardian = [sys.executable, "-I", "-S", str(_GUARDIAN)]
@@ -85,15 +90,21 @@ class WorkerProcess:
         finally:
             os.close(control)
             os.close(report)
-        # Nothing is written if the command cannot be started: then this is empty.
-        with os.fdopen(reported, "rb") as pipe:
-            self.pid = int(pipe.read() or 0)
+        self._reports = os.fdopen(reported, "rb")
+        # Nothing is written if the guardian itself cannot be started: then this is empty.
+        number = int(self._reports.readline() or 0)
+        self.pid = max(number, 0)
+        #: The kernel's error if the command could not be started, else 0.
+        self.start_error = max(-number, 0)
+        if self.start_error:
+            on_output(why_not_started(command[0], folder, self.start_error).encode())
         try:
             for target, name in ((self._read, "output"), (self._wait, "exit")):
                 name = f"worker-{name}-{self.pid}"
                 threading.Thread(target=target, name=name, daemon=True).start()
         except BaseException:
             self.kill()
+            self._reports.close()
             raise
 
     def kill(self) -> None:
@@ -159,6 +170,14 @@ class WorkerProcess:
             os.close(status)
         return -(-int(found[1]) // 1024) if found else None
 
+    def _take_last_peak(self) -> None:
+        """It has ended: what the guardian says of its memory is the last word."""
+        self.has_ended, self._peak_holds_until = True, math.inf
+        with self._reports as pipe:
+            kilobytes = int(pipe.readline() or 0)
+        if kilobytes or self.start_error:
+            self._peak_mb = max(self._peak_mb or 0, -(-kilobytes // 1024))
+
     def drain_output(self) -> None:
         """Wait until everything printed so far was passed on, for a moment at the most."""
         deadline = time.monotonic() + _DRAIN_SECONDS
@@ -200,6 +219,7 @@ class WorkerProcess:
                     os.killpg(self.pid, signal.SIGKILL)
             kill_marked(self._token)
         self.kill()  # lets go of the pipe
+        self._take_last_peak()
         self.drain_output()
         self._on_exit(status)
 

@@ -128,6 +128,9 @@ class Connection:
         method, target, version = (
             value.decode("latin-1") for value in (event.method, event.target, event.http_version)
         )
+        if not (target.startswith("/") or "://" in target or target == "*" or method == "CONNECT"):
+            # RFC 9112, section 3.2
+            raise BadRequestError(f"{target!r} is no target of a request; a path begins with /")
         return RequestHead(method, target, headers, version=version)
 
     def _check_size(self, size: int) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ..concurrency import TooManyRequestsError
+from ..environments.environments import Environments
 from ..functions import LATEST, Function
 from ..invocations import Invocation, new_request_id
 from ..limits import MIB
@@ -69,9 +70,14 @@ class Timer(Protocol):
 
 @dataclass
 class _Event:
-    """One asynchronous invocation. Every try has its request id."""
+    """One asynchronous invocation. Every try has its request id.
+
+    It was accepted for `home`, the environments of the function's `$LATEST`, which are as old as
+    the function; None where that version cannot be run.
+    """
 
     function: str
+    home: Environments | None
     qualifier: str | None
     payload: bytes
     request_id: str
@@ -143,6 +149,7 @@ class EventInvokes:
         """
         event = _Event(
             function,
+            self._registry.find(function),
             qualifier,
             payload,
             new_request_id(),
@@ -209,7 +216,14 @@ class EventInvokes:
             )
             self._forget(event)
             return None
-        if self._is_too_old(event, 0, self.config_of(event.function, event.qualifier)):
+        if self._is_for_another(event):
+            self._log.line(
+                f"{event.request_id}: {event.function} was deleted, and another function has its "
+                "name now; the event is dropped"
+            )
+            self._forget(event)
+            return None
+        if self._is_too_old(event, 0, self._config(event)):
             self._finish(event, environments.function, _expired(event.last or _never_run(event)))
             return None
         receiver = BufferedReceiver()
@@ -257,7 +271,7 @@ class EventInvokes:
             self._finish(event, function, result)
             return
         error = Result("RetriesExhausted", event.tries, 200, version, "Unhandled", outcome.payload)
-        config = self.config_of(event.function, event.qualifier)
+        config = self._config(event)
         wait = _AFTER_ERROR * event.tries * self._scale
         if event.tries > config.maximum_retry_attempts:
             self._log.line(
@@ -277,7 +291,7 @@ class EventInvokes:
 
     def _throttled(self, event: _Event, function: Function) -> None:
         """All environments are busy: leave it in its place and ask again later."""
-        config = self.config_of(event.function, event.qualifier)
+        config = self._config(event)
         if function.reserved_concurrency == 0:
             self._finish(event, function, Result("ZeroReservedConcurrency", event.tries))
             return
@@ -290,6 +304,16 @@ class EventInvokes:
         queue = self._queue(event)
         queue.hold(event)
         self._timer.at(self._clock() + wait, queue.go_on)
+
+    def _is_for_another(self, event: _Event) -> bool:
+        """Whether its name is that of a function made later, which is not to get it."""
+        return event.home is not None and self._registry.find(event.function) is not event.home
+
+    def _config(self, event: _Event) -> EventInvokeConfig:
+        """What is said of the function that it is for; of one that is gone, nothing is."""
+        if self._is_for_another(event):
+            return EventInvokeConfig()
+        return self.config_of(event.function, event.qualifier)
 
     def _is_too_old(self, event: _Event, wait: float, config: EventInvokeConfig) -> bool:
         """Whether it will be when its wait is over: AWS does not wait then (captured)."""
@@ -313,7 +337,7 @@ class EventInvokes:
                 event.trace_id,
                 result,
             )
-            config = self.config_of(event.function, event.qualifier)
+            config = self._config(event)
             destination = config.on_success if result.is_success else config.on_failure
             if destination is not None:
                 self._deliveries.send_record(ended, destination)

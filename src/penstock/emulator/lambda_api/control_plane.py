@@ -84,6 +84,13 @@ class ControlPlane:
             except (KeyError, TypeError, ValueError, AttributeError) as exc:
                 self.forget(record.name)
                 self.store.leave_out(record, exc)
+        account = self.registry.account_concurrency
+        if self.reserved_concurrency >= account:
+            self.say(
+                f"functions have reserved {self.reserved_concurrency} of the account's "
+                f"concurrency of {account}: calls of every other function are answered 429. "
+                "Raise --account-concurrency, or lower a reservation (PutFunctionConcurrency)"
+            )
         self.sweep()
 
     def _start(self, record: FunctionRecord) -> None:
@@ -123,6 +130,14 @@ class ControlPlane:
         finally:
             self.lock.acquire()
             self._unpacking -= 1
+
+    @property
+    def reserved_concurrency(self) -> int:
+        """What functions have reserved of the account's concurrency together.
+
+        More than it has, if what is kept was made with a larger one.
+        """
+        return sum(each.reserved_concurrency or 0 for each in self.store.functions.values())
 
     def read(self, parameters: Json) -> Written:
         """The function that `FunctionName`, and `Qualifier`, of a request name."""

@@ -9,13 +9,13 @@ from base64 import b64decode
 from typing import Any
 
 from ...errors import EmulatorError
-from ..functions import LATEST
+from ..functions import LATEST, MAX_CONCURRENCY, concurrency_of
 from . import zip_files
 from .control_plane import ControlPlane, new_configuration
 from .errors import check_revision, conflict, invalid, not_emulated, not_found
 from .paging import page
 from .records import FunctionRecord, Json, new_revision
-from .runtimes import check_runtime
+from .runtimes import check_runtime, check_snap_start
 from .versions_api import publish
 from .views import configuration_view, updating_view
 
@@ -91,6 +91,7 @@ def create_function(plane: ControlPlane, request: Json) -> Json:
     record = FunctionRecord(name, {LATEST: configuration}, tags=dict(request.get("Tags") or {}))
     # Unpacked now, so that what is too large or damaged is refused.
     plane.root_of(configuration)
+    record.next_version = plane.store.next_version(name)
     created = updating_view(plane, record, LATEST, is_new=True)
     plane.deploy(record)
     record.latest["RevisionId"] = new_revision()
@@ -257,6 +258,8 @@ def _configure(plane: ControlPlane, configuration: Json, request: Json) -> None:
     if request.get("SnapStart") is not None:
         apply_on = request["SnapStart"].get("ApplyOn", "None")
         configuration["SnapStart"] = {"ApplyOn": apply_on, "OptimizationStatus": "Off"}
+    check_snap_start(configuration)
+    _check_concurrency(configuration)
     if request.get("LoggingConfig") is not None:
         _configure_logging(configuration["LoggingConfig"], request["LoggingConfig"])
     if request.get("Layers") is not None:
@@ -307,6 +310,16 @@ def _layers(plane: ControlPlane, arns: list[str]) -> list[Json]:
     return layers
 
 
+def _check_concurrency(configuration: Json) -> None:
+    """Refuse SnapStart where an environment is to have several invocations at once."""
+    variables = (configuration.get("Environment") or {}).get("Variables", {})
+    if configuration["SnapStart"]["ApplyOn"] != "None" and MAX_CONCURRENCY in variables:
+        raise invalid(
+            f"SnapStart and the variable {MAX_CONCURRENCY}, several invocations at once, do not "
+            "go together"
+        )
+
+
 def _check_variables(variables: dict[str, str]) -> None:
     reserved = [name for name in variables if name in _RESERVED]
     if reserved:
@@ -315,6 +328,11 @@ def _check_variables(variables: dict[str, str]) -> None:
             "variables you have provided contains reserved keys that are currently not supported "
             f"for modification. Reserved keys used in this request: {', '.join(reserved)}"
         )
+    if MAX_CONCURRENCY in variables:
+        try:
+            concurrency_of(variables[MAX_CONCURRENCY])
+        except EmulatorError as exc:
+            raise invalid(str(exc)) from exc
     if any("\0" in value for value in variables.values()):
         raise invalid("the value of an environment variable cannot have a NUL character in it")
     written = json.dumps(variables, separators=(",", ":"), ensure_ascii=False)

@@ -223,6 +223,26 @@ def layer_from_json(data: bytes) -> LayerRecord:
     return record
 
 
+def next_version_to_json(record: FunctionRecord) -> bytes:
+    """What is kept of a function that is deleted."""
+    return json.dumps({"name": record.name, "next_version": record.next_version}).encode()
+
+
+def next_version_from_json(data: bytes, name: str) -> int:
+    """What `next_version_to_json` wrote of the function with this name.
+
+    Raises:
+        DamagedRecordError: it did not.
+    """
+    value = _object(data)
+    if value.get("name") != name:
+        raise DamagedRecordError(f"it is of {value.get('name')!r}, not of {name!r}")
+    number = value.get("next_version")
+    _check(Number(1), number, "next_version")
+    assert isinstance(number, int)
+    return number
+
+
 def _check(shape: Shape, value: Any, path: str) -> None:
     try:
         problems = check(shape, value, path)
@@ -232,14 +252,19 @@ def _check(shape: Shape, value: Any, path: str) -> None:
         raise DamagedRecordError(problems[0])
 
 
-def _members(data: bytes, kind: type) -> Json:
+def _object(data: bytes) -> Json:
     try:
         value = json.loads(data)
     except (ValueError, RecursionError) as exc:
         raise DamagedRecordError(f"it is no JSON: {exc}") from exc
-    known = {each.name: each for each in fields(kind)}
     if not isinstance(value, dict) or not isinstance(value.get("name"), str):
         raise DamagedRecordError("it is no JSON object with a name")
+    return value
+
+
+def _members(data: bytes, kind: type) -> Json:
+    value = _object(data)
+    known = {each.name: each for each in fields(kind)}
     odd = value.keys() - known.keys()
     if odd:
         raise DamagedRecordError(f"it has {', '.join(sorted(odd))}, which nobody knows")

@@ -1,7 +1,9 @@
 """What starts a function's code: its `Runtime` on this machine.
 
 Python runs alone: the interpreter of the version that is asked for, without any site-packages,
-and Penstock's runtime. Nothing of the emulator's own environment reaches the process.
+and Penstock's runtime. Nothing of the emulator's own environment reaches the process. The
+interpreter is never that of a virtual environment: what the function starts with its
+`sys.executable` would find what is installed there.
 """
 
 from __future__ import annotations
@@ -32,11 +34,17 @@ _DEPRECATED = re.compile(
     r"dotnetcore\d\.\d|ruby2\.[57]|provided"
 )
 
+# AWS documentation, "Improving startup performance with Lambda SnapStart": Java 11, Python 3.12,
+# .NET 8 and later, and 512 MB of ephemeral storage.
+_SNAP_STARTED = re.compile(r"java(?!8)\d+|python3\.1[2-9]|dotnet(8|\d\d)")
+_SNAP_START_STORAGE = 512
+
 # Penstock needs this one.
 _OLDEST_PYTHON = (3, 11)
 
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
-_SAY_VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
+# The second line is the interpreter that a virtual environment was made of, or itself.
+_WHO_ARE_YOU = "import sys; print('%d.%d' % sys.version_info[:2]); print(sys._base_executable)"
 _START = Path(__file__).with_name("python_start.py")
 
 
@@ -163,7 +171,7 @@ class Runtimes:
                 f"Python {version} {why} here: functions of {runtime} run on Python "
                 f"{sys.version_info[0]}.{sys.version_info[1]}"
             )
-            python = sys.executable
+            python = own_python()
         self._pythons[runtime] = python
         return python
 
@@ -189,6 +197,24 @@ def check_runtime(runtime: str | None) -> None:
         raise _not_taken(runtime)
 
 
+def check_snap_start(configuration: Json) -> None:
+    """Refuse SnapStart where AWS refuses it.
+
+    Raises:
+        ApiError: it does; of a runtime in its words, as others have quoted them.
+    """
+    if configuration["SnapStart"]["ApplyOn"] != "PublishedVersions":
+        return
+    runtime: str = configuration["Runtime"]
+    if not _SNAP_STARTED.fullmatch(runtime):
+        raise invalid(f"{runtime} is not supported for SnapStart enabled functions.")
+    storage: int = configuration.get("EphemeralStorage", {}).get("Size", _SNAP_START_STORAGE)
+    if storage > _SNAP_START_STORAGE:
+        raise invalid(
+            f"SnapStart takes at most {_SNAP_START_STORAGE} MB of EphemeralStorage, not {storage}"
+        )
+
+
 def is_snap_started(configuration: Json) -> bool:
     """Whether this version is one that SnapStart is for: a published one."""
     is_wanted: bool = configuration["SnapStart"]["ApplyOn"] == "PublishedVersions"
@@ -196,13 +222,13 @@ def is_snap_started(configuration: Json) -> bool:
 
 
 def find_python(version: str) -> str | None:
-    """The interpreter of this version ("3.12"), if one is installed.
+    """The interpreter of this version ("3.12"), if one is installed, of no virtual environment.
 
     It is looked for on the PATH, then in the folders of pyenv and uv. The scripts that pyenv
     puts on the PATH are passed over: they fail for versions that are not selected.
     """
     if version == f"{sys.version_info[0]}.{sys.version_info[1]}":
-        return sys.executable
+        return own_python()
     name = f"python{version}"
     home = Path.home()
     pyenv = Path(os.environ.get("PYENV_ROOT") or home / ".pyenv")
@@ -212,9 +238,17 @@ def find_python(version: str) -> str | None:
         *sorted(home.glob(f".local/share/uv/python/cpython-{version}.*/bin/{name}"), reverse=True),
     ]
     for path in (*on_path, *others):
-        if path.is_file() and _output(path, "-I", "-S", "-c", _SAY_VERSION) == version:
-            return str(path)
+        if path.is_file():
+            said, _, base = _output(path, "-I", "-S", "-c", _WHO_ARE_YOU).partition("\n")
+            if said == version:
+                return base if Path(base).is_file() else str(path)
     return None
+
+
+def own_python() -> str:
+    """The interpreter that runs the emulator, outside its virtual environment."""
+    base: str | None = getattr(sys, "_base_executable", None)
+    return base if base and Path(base).is_file() else sys.executable
 
 
 def _output(program: str | Path, *arguments: str) -> str:

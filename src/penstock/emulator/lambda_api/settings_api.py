@@ -26,10 +26,12 @@ def put_concurrency(plane: ControlPlane, request: Json) -> Json:
     """`PutFunctionConcurrency`."""
     record = _whole_function(plane, request)
     wanted: int = request["ReservedConcurrentExecutions"]
-    others = _reserved(plane) - (record.reserved_concurrency or 0)
+    before = record.reserved_concurrency or 0
     account = plane.registry.account_concurrency
+    left = account - (plane.reserved_concurrency - before) - wanted
     least = min(_UNRESERVED, account)
-    if account - others - wanted < least:
+    # An account that was larger may have less left already: the way back is open.
+    if wanted > before and left < least:
         raise ApiError(
             400,
             "InvalidParameterValueException",
@@ -159,17 +161,13 @@ def get_account_settings(plane: ControlPlane, request: Json) -> Json:
             "CodeSizeUnzipped": UNZIPPED,
             "CodeSizeZipped": ZIPPED,
             "ConcurrentExecutions": account,
-            "UnreservedConcurrentExecutions": account - _reserved(plane),
+            "UnreservedConcurrentExecutions": max(0, account - plane.reserved_concurrency),
         },
         "AccountUsage": {
             "TotalCodeSize": sum(version["CodeSize"] for version in versions),
             "FunctionCount": len(functions),
         },
     }
-
-
-def _reserved(plane: ControlPlane) -> int:
-    return sum(each.reserved_concurrency or 0 for each in plane.store.functions.values())
 
 
 def _whole_function(plane: ControlPlane, request: Json) -> FunctionRecord:

@@ -7,6 +7,7 @@ has left is swept at the next start. One emulator at a time may use a folder.
     lock                          held by the emulator, with its process id
     functions/NAME/record.json    configuration, versions, aliases: everything that is said of it
     layers/NAME/record.json
+    deleted/NAME.json             the number of a deleted function's next version
     code/SHA256.zip               as uploaded; functions and layers alike
     roots/SHA256[-LAYERS]/        unpacked: var/task, and opt with the layers; made from the zips
 """
@@ -34,6 +35,8 @@ from .records import (
     Record,
     function_from_json,
     layer_from_json,
+    next_version_from_json,
+    next_version_to_json,
     to_json,
 )
 
@@ -61,6 +64,8 @@ class Store:
         self.damaged: dict[str, Path] = {}
         # Functions that are served from their source are not kept.
         self._held: set[str] = set()
+        # Of deleted functions, where nothing is kept.
+        self._next_versions: dict[str, int] = {}
         self._is_kept = folder is not None
         self._say = say
         self._folder = folder
@@ -117,13 +122,15 @@ class Store:
             self.layers[record.name] = record
 
     def remove(self, record: FunctionRecord) -> None:
-        """Forget a function; harmless if there is none.
+        """Forget a function, but for `next_version`; harmless if there is none.
 
         Raises:
             EmulatorError: its folder cannot be deleted; nothing has changed.
         """
         if self._is_kept:
             folder = self._record_path(record).parent
+            # Before the function goes: a number that a kill leaves beside it is its own.
+            self._keep_next_version(record)
             gone = folder.with_name(_half_done())
             try:
                 with contextlib.suppress(FileNotFoundError):
@@ -131,7 +138,38 @@ class Store:
             except OSError as exc:
                 raise EmulatorError(f"cannot delete {folder}: {exc}") from exc
             self._delete(gone)
+        else:
+            self._next_versions[record.name] = record.next_version
         self.functions.pop(record.name, None)
+
+    def next_version(self, name: str) -> int:
+        """The number of the first version of a function that is made under this name.
+
+        AWS never gives a number twice, also not after the function was deleted. (AWS
+        documentation, "Manage Lambda function versions")
+        """
+        if not self._is_kept:
+            return self._next_versions.get(name, 1)
+        path = self._next_version_path(name)
+        try:
+            return next_version_from_json(path.read_bytes(), name)
+        except FileNotFoundError:
+            return 1
+        except (OSError, DamagedRecordError) as exc:
+            self._say(f"cannot read {path}: {exc}; the versions of {name} begin at 1 again")
+            return 1
+
+    def _keep_next_version(self, record: FunctionRecord) -> None:
+        if record.next_version == 1:
+            return  # no version was ever published
+        path = self._next_version_path(record.name)
+        try:
+            _write(path, next_version_to_json(record))
+        except OSError as exc:
+            raise EmulatorError(f"cannot write {path}: {exc}") from exc
+
+    def _next_version_path(self, name: str) -> Path:
+        return self._files / "deleted" / f"{_folder_name(name)}.json"
 
     def leave_out(self, record: FunctionRecord, why: Exception) -> None:
         """Have the function no more: what was read of it turned out to make no sense."""
@@ -291,7 +329,7 @@ class Store:
 
     def _make_folders(self) -> None:
         assert self._folder is not None
-        for name in ("functions", "layers", "code", "roots"):
+        for name in ("functions", "layers", "deleted", "code", "roots"):
             folder = self._folder / name
             folder.mkdir(exist_ok=True)
             for pattern in (f"{_HALF_DONE}*", f"*/{_HALF_DONE}*"):

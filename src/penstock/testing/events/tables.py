@@ -1,7 +1,8 @@
 """DynamoDB Streams.
 
 Sources: AWS documentation, "Using AWS Lambda with Amazon DynamoDB", "DynamoDB item sizes and
-formats".
+formats", "Supported data types and naming rules in Amazon DynamoDB" (numbers, and what can be
+a key). That numbers come back without an exponent: boto/boto3#4636.
 """
 
 from __future__ import annotations
@@ -9,10 +10,17 @@ from __future__ import annotations
 import secrets
 from base64 import b64decode
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from .common import REGION, arn, base64_of, digits, iso, milliseconds
+
+# A number of DynamoDB: its significant digits, and the power of ten of the first of them.
+_MOST_DIGITS = 38
+_POWERS = range(-130, 126)
+
+# What an attribute of a primary key can be.
+_KEY_TYPES = ("S", "N", "B")
 
 
 def dynamodb(
@@ -28,7 +36,8 @@ def dynamodb(
     objects); `keys` names the attributes of the table's primary key.
 
     Raises:
-        ValueError: a change has neither item, or an item lacks a key.
+        ValueError: a change has neither item, an item lacks a key, a key is neither text, a
+            number nor bytes, or a number is none that DynamoDB has.
         TypeError: a value is none that DynamoDB has.
     """
     first = int(digits(24, "4"))
@@ -66,6 +75,12 @@ def _change(
         for name, image in images.items()
         if image is not None
     }
+    for key, value in typed["Keys"].items():
+        if not value.keys() <= set(_KEY_TYPES):
+            raise ValueError(
+                f"an attribute of the table's key is text, a number or bytes, but {key} is "
+                f"{item[key]!r:.80}"
+            )
     return {
         "ApproximateCreationDateTime": milliseconds() // 1000,
         **typed,
@@ -84,7 +99,7 @@ def _typed(value: Any) -> dict[str, Any]:
         case str():
             return {"S": value}
         case int() | float() | Decimal():
-            return {"N": str(value)}
+            return {"N": _number(value)}
         case bytes():
             return {"B": base64_of(value)}
         case list() | tuple():
@@ -92,6 +107,29 @@ def _typed(value: Any) -> dict[str, Any]:
         case Mapping():
             return {"M": {str(name): _typed(inner) for name, inner in value.items()}}
     raise TypeError(f"DynamoDB has no {type(value).__name__}: {value!r:.80}")
+
+
+def _number(value: int | float | Decimal) -> str:
+    """A number as DynamoDB gives it: all its digits, no zeroes around them, no exponent."""
+    # Of a float those digits that tell it from all others.
+    number = Decimal(str(value) if isinstance(value, float) else value)
+    if not number.is_finite():
+        raise ValueError(f"DynamoDB has no number {value}")
+    if not number:
+        return "0"
+    digits = "".join(map(str, number.as_tuple().digits)).strip("0")
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(
+            f"a number of DynamoDB has at most {_MOST_DIGITS} digits, but {number!s:.80} has "
+            f"{len(digits)}"
+        )
+    if number.adjusted() not in _POWERS:
+        raise ValueError(
+            "a number of DynamoDB is from 1E-130 to 9.99E+125, or as far below zero, or zero; "
+            f"not {number!s:.80}"
+        )
+    # No digit is lost, for there are no more than that.
+    return f"{number.normalize(Context(_MOST_DIGITS)):f}"
 
 
 def _size_of_item(item: Mapping[str, dict[str, Any]]) -> int:
@@ -105,8 +143,9 @@ def _size(typed: dict[str, Any]) -> int:
     if kind == "B":
         return len(b64decode(value))
     if kind == "N":
-        significant = Decimal(value).normalize().as_tuple()
-        return -(-len(significant.digits) // 2) + 1 + significant.sign
+        is_negative = str(value).startswith("-")
+        significant = value.lstrip("-").replace(".", "").strip("0") or "0"
+        return -(-len(significant) // 2) + 1 + is_negative
     if kind == "L":
         return 3 + sum(1 + _size(inner) for inner in value)
     if kind == "M":
