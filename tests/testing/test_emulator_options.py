@@ -65,7 +65,7 @@ def folder(tmp_path):
         (
             "app.py:echo",
             {"max_concurrency": 2, "snap_start": True},
-            r"\(snap_start and max_concurrency, or the variable AWS_LAMBDA_MAX_CONCURRENCY\) do not go",
+            r"\(snap_start and max_concurrency, or the variable .*\) do not go together",
         ),
         (
             "app.py:echo",
