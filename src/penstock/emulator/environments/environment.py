@@ -407,9 +407,7 @@ class Environment:
         self._work.give_up(invocation)
         invocation.relay.break_off(outcome)
         invocation.cut_response()
-        if invocation.relay.outcome is not None:
-            self._finish(invocation)
-        # else when what has arrived was passed on, by the thread that does it
+        self._finish(invocation)
         self._deadlines.at(time.monotonic() + self.function.timeout, self._kill_if_stuck)
 
     def _kill_if_stuck(self) -> None:
