@@ -16,13 +16,13 @@ from penstock.errors import HandlerShapeError, PreludeError, StreamBrokenError, 
 from penstock.event_streams import HEARTBEAT
 from penstock.stream import current_responder
 from penstock.testing import Context, run, stepped
+from tests.cold_start import EXPENSIVE, modules_after_one_invocation
 from tests.event_stream_reader import (
     failed,
     is_silent,
     read_events,
     read_to_a_heartbeat_after,
 )
-from tests.test_imports import EXPENSIVE, modules_after_one_invocation
 
 # The other method of pytest-timeout uses the signal that the deadline's guard wants.
 pytestmark = pytest.mark.timeout(60, method="thread")
