@@ -75,6 +75,20 @@ def test_what_is_there_no_longer_is_none(tmp_path):
     assert "\tMax Memory Used: 0 MB\t" in log
 
 
+def test_what_cannot_even_be_looked_for_is_said_not_to_start(tmp_path):
+    # A name may have 255 bytes.
+    name = "x" * 300
+    error, log = call(Function("app", "", tmp_path, (f"./{name}",), execution_env=None))
+    assert error["errorMessage"].endswith(f"fork/exec /var/task/{name}: file name too long")
+    assert f"cannot start {tmp_path}/{name}: File name too long\n" in log
+
+
+def test_a_bootstrap_that_cannot_be_looked_for_is_none(tmp_path):
+    function = Function("app", "", tmp_path / ("x" * 300), ("./bootstrap",))
+    outcome = invalid_entrypoint(function, errno.ENAMETOOLONG, "1")
+    assert "Couldn't find valid bootstrap(s)" in outcome.detail
+
+
 def test_a_status_of_127_of_its_own_is_no_invalid_entrypoint(tmp_path):
     (tmp_path / "bootstrap").write_text("#!/bin/sh\nexit 127\n")
     (tmp_path / "bootstrap").chmod(0o755)

@@ -26,7 +26,8 @@ def invalid_entrypoint(function: Function, number: int, request_id: str) -> Outc
     aws-lambda-layer-kubectl#39 (not found) and aws-lambda-dart-runtime#20 (permission).
     """
     path = function.folder / function.command[0]
-    if path == function.folder / "bootstrap" and not path.is_file():
+    # Unlike `Path.is_file` it is False, too, where one may not look.
+    if path == function.folder / "bootstrap" and not os.path.isfile(path):
         reason = "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
     else:
         reason = f"fork/exec {_on_lambda(function)}: {os.strerror(number).lower()}"
@@ -60,8 +61,10 @@ def why_not_started(program: str, folder: Path, number: int) -> str:
 
 
 def _advice(path: Path, number: int) -> str:
-    if not path.exists():
-        return "it is a link to what is not there" if path.is_symlink() else ""
+    if not os.path.exists(path):
+        if number == errno.EACCES:
+            return "a folder on the way to it may not be entered: chmod +x that"
+        return "it is a link to what is not there" if os.path.islink(path) else ""
     if path.is_dir():
         return "it is a folder"
     if number == errno.EACCES and not os.access(path, os.X_OK):
