@@ -221,7 +221,18 @@ class Processes:
         """The process ids of runtime and extensions, of those that run."""
         return [process.pid for process in self.all if process.pid and not process.has_ended]
 
-    def peak_memory_mb(self) -> int | None:
-        """The most resident memory that each has had, together, in MB; None where unknown."""
-        known = [peak for each in self.all if (peak := each.peak_memory_mb()) is not None]
-        return sum(known) if known else None
+    def peak_memory_mb(self) -> tuple[int, int] | None:
+        """The most resident memory that each has had, together, in MB; None where unknown.
+
+        First as it was looked at; then with what is known of those that have ended, which may
+        be that of a child.
+        """
+        known = [
+            (peak, max(peak, each.largest_mb))
+            for each in self.all
+            if (peak := each.peak_memory_mb()) is not None
+        ]
+        if not known:
+            return None
+        looked_at, at_end = zip(*known, strict=True)
+        return sum(looked_at), sum(at_end)
