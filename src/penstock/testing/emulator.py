@@ -190,8 +190,10 @@ def emulator(
         check_choice,
         check_count,
         check_flag,
+        check_folder,
         check_list,
         check_mapping,
+        check_name,
         check_number,
         check_target,
         checked_variables,
@@ -199,6 +201,8 @@ def emulator(
     )
 
     check_target("the target", target)
+    check_name("function", function)
+    check_folder("folder", folder)
     check_flag("strict", strict)
     check_flag("snap_start", snap_start)
     check_flag("freeze", freeze)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from ..errors import EmulatorError
 
@@ -39,6 +40,18 @@ def check_target(name: str, value: object) -> None:
         raise EmulatorError(f"{name} is module:handler or path/file.py:handler, not {value!r:.80}")
 
 
+def check_name(name: str, value: object) -> None:
+    """Refuse what is not the text of a function's name, or None."""
+    if value is not None and not isinstance(value, str):
+        raise EmulatorError(f"{name} is the function's name, as in 'orders', not {value!r:.80}")
+
+
+def check_folder(name: str, value: object) -> None:
+    """Refuse what is not a path, or None."""
+    if value is not None and not isinstance(value, str | Path):
+        raise EmulatorError(f"{name} is a path, as text or a pathlib.Path, not {value!r:.80}")
+
+
 def check_flag(name: str, value: object) -> None:
     """Refuse what is not True or False."""
     if not isinstance(value, bool):
@@ -67,9 +80,14 @@ def check_list(name: str, values: object, kind: type, example: str) -> None:
 
 
 def check_mapping(name: str, value: object, example: str) -> None:
-    """Refuse what is not a mapping, or None."""
-    if value is not None and not isinstance(value, Mapping):
+    """Refuse what is not a mapping of text, or None."""
+    if value is None:
+        return
+    if not isinstance(value, Mapping):
         raise EmulatorError(f"{name} is a mapping, as in {example}, not {value!r:.80}")
+    for key in value:
+        if not isinstance(key, str):
+            raise EmulatorError(f"{name} maps text, as in {example}, not {key!r:.80}")
 
 
 def checked_variables(environment: object) -> dict[str, str]:
