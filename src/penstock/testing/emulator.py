@@ -209,7 +209,7 @@ def emulator(
     check_choice("invoke_mode", invoke_mode, INVOKE_MODES)
     check_choice("auth_type", auth_type, AUTH_TYPES)
     check_choice("rest_api", rest_api, (None, *TRANSFER_MODES))
-    check_number("timeout", timeout, 0)
+    check_number("timeout", timeout)
     check_number("retry_delay", retry_delay, 0)
     check_count("max_environments", max_environments)
     if max_concurrency is not None:

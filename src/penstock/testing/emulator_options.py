@@ -58,17 +58,18 @@ def check_flag(name: str, value: object) -> None:
         raise EmulatorError(f"{name} is True or False, not {value!r:.80}")
 
 
-def check_number(name: str, value: object, least: float) -> None:
-    """Refuse what is not a number, `least` or more."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not value >= least:  # type: ignore[operator]
+def check_number(name: str, value: object, least: float | None = None) -> None:
+    """Refuse what is not a number, `least` or more if that is given."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
         raise EmulatorError(f"{name} is a number of seconds, not {value!r:.80}")
+    if least is not None and not value >= least:
+        raise EmulatorError(f"{name} is {least:g} seconds or more, not {value!r:.80}")
 
 
 def check_count(name: str, value: object) -> None:
     """Refuse what is not a whole number, 1 or more."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise EmulatorError(f"{name} is a number, 1 or more, not {value!r:.80}")
+        raise EmulatorError(f"{name} is a whole number, 1 or more, not {value!r:.80}")
 
 
 def check_list(name: str, values: object, kind: type, example: str) -> None:
