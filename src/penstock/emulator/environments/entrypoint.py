@@ -15,6 +15,10 @@ _START = 256
 
 _ELF = b"\x7fELF"
 _OTHER_SYSTEMS = (b"MZ", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+_OTHER_LOADER = (
+    "the loader that it was linked for is not here (musl and glibc have different ones): build it "
+    "for this system, or link it statically"
+)
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -77,10 +81,7 @@ def _advice(path: Path, number: int) -> str:
     if start.startswith(b"#!"):
         return _advice_for_script(start, number)
     if number == errno.ENOENT and start.startswith(_ELF):
-        return (
-            "the loader that it was linked for is not here (musl and glibc have different ones): "
-            "build it for this system, or link it statically"
-        )
+        return _OTHER_LOADER
     if number == errno.ENOEXEC:
         return _advice_for_format(start)
     return ""
@@ -95,7 +96,9 @@ def _advice_for_script(start: bytes, number: int) -> str:
             "name: save it with LF (dos2unix)"
         )
     if number == errno.ENOENT:
-        return f"its first line names {interpreter}, which is not there"
+        is_there = os.path.exists(interpreter)
+        why = _OTHER_LOADER if is_there else "it is not there"
+        return f"its first line names {interpreter}: {why}"
     if number == errno.EACCES:
         return f"its first line names {interpreter}, which may not be executed"
     return ""
