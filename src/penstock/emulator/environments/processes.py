@@ -11,7 +11,7 @@ from ..functions import Function
 from ..relay import Outcome, exited
 from .entrypoint import invalid_entrypoint
 from .environment_log import EnvironmentLog
-from .extensions import Extensions
+from .extensions import Extensions, crash, not_launched
 from .worker_process import WorkerProcess
 
 # How long the runtime may take to end when there are extensions, and with internal ones;
@@ -146,6 +146,12 @@ class Processes:
         if number and self._function.execution_env is None:
             return invalid_entrypoint(self._function, number, request_id)
         return exited(request_id, status)
+
+    def why_extension_ended(self, name: str, status: int) -> tuple[str, str]:
+        """Error type and reason when the process of an extension has ended with this status."""
+        with self._lock:
+            number = self._others[name].start_error
+        return not_launched(name, number) if number else crash(name, status)
 
     def kill(self) -> None:
         """Kill all of them. Returns at once; may be repeated."""
