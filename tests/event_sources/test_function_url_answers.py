@@ -82,7 +82,8 @@ def test_a_status_that_is_none_is_a_502(status):
     assert response.status == 502
     assert response.body == b"Internal Server Error"
     assert json_type(response)
-    assert "AWS answers 502 to this, because its statusCode is no number" in response.refusal
+    found = json.dumps(json.loads(status))
+    assert f"its statusCode is no number from 100 to 599, but {found}; write" in response.refusal
 
 
 @pytest.mark.parametrize("payload", [b"", b"no JSON", b'{"a"', b"\xff", b"[" * 100_000])

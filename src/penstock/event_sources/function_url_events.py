@@ -26,11 +26,6 @@ _TEXT_TYPES = ("application/json", "application/xml", "application/javascript")
 
 INTERNAL_SERVER_ERROR = b"Internal Server Error"
 
-# As captured for 700.
-_NO_STATUS = (
-    "AWS answers 502 to this, because its statusCode is no number; write one from 200 to 599 "
-    "(one that is made of digits may be text)"
-)
 _NO_JSON = (
     "Penstock answers 502 to this (what AWS does is not known), because the function's "
     "response is no JSON; return what json.dumps takes"
@@ -164,12 +159,17 @@ def head_from_metadata(metadata: Mapping[str, Any]) -> UrlResponse:
     Values of wrong types are treated as kindly as AWS treats them; what cannot be a
     response at all becomes a 502.
     """
+    given = metadata.get("statusCode", 200)
     try:
-        status = int(str(metadata.get("statusCode", 200)))
+        status = int(str(given))
     except ValueError:
-        return internal_server_error(_NO_STATUS)
+        status = 0
     if not 100 <= status <= 599:
-        return internal_server_error(_NO_STATUS)
+        # As captured for 700.
+        return internal_server_error(
+            "AWS answers 502 to this, because its statusCode is no number from 100 to 599, but "
+            f"{_shown(given)}; write one from 200 on (in digits it may be text)"
+        )
     headers = metadata.get("headers")
     fields = [
         (str(name).lower(), _as_java_would(value))

@@ -66,8 +66,8 @@ class Finishing:
             init, restore = self._start.take_seconds()
         if invocation.deadline is not None:
             invocation.deadline.cancel()
-        pids, peak = self._processes.pids, self._processes.peak_memory_mb()
-        used = self._accounting.memory_used(pids, peak)
+        pids, peaks = self._processes.pids, self._processes.peak_memory_mb()
+        used = self._accounting.memory_used(pids, peaks)
         ended_at = time.monotonic()
 
         def report() -> None:
