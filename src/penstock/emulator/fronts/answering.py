@@ -54,10 +54,13 @@ def begin(exchange: Exchange, status: int, fields: HeaderList) -> None:
 
 
 def respond(exchange: Exchange, status: int, fields: HeaderList, body: bytes) -> None:
-    """Send a whole answer, with all that `begin` may raise."""
+    """Send a whole answer, without a body that its status has no place for.
+
+    Raises what `begin` does.
+    """
     check_final(status)
     try:
-        exchange.respond(status, fields, body)
+        exchange.respond(status, fields, b"" if status in BODILESS else body)
     except ValueError:
         raise ValueError(_why_unsendable(fields)) from None
 

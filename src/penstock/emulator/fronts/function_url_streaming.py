@@ -139,7 +139,8 @@ class StreamingReceiver:
             self._call.answer(response_from_result(payload))
             return
         response = streamed_response_from_result(payload)
-        if not response.refusal and _is_proxy_response(payload):
+        has_body = response.status not in BODILESS
+        if has_body and not response.refusal and _is_proxy_response(payload):
             self._call.say(
                 "the handler answers with a proxy response, and the URL is RESPONSE_STREAM: AWS "
                 "takes status and headers of it and sends all of its JSON as the body; make the "
