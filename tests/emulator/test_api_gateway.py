@@ -280,6 +280,24 @@ def test_a_buffered_stream_that_fails_late_does_not_look_whole_when_strict(serve
     ) in api.log
 
 
+@pytest.mark.parametrize("quirks", [None, STRICT])
+def test_a_buffered_stream_that_fails_before_its_first_byte_has_one_line(quirks, serve_api):
+    source = """
+        @streamify_response
+        def handler(event, response_stream, context):
+            response_stream.write("")
+            raise ValueError("early")
+    """
+    api = serve_api(source, "BUFFERED", quirks=quirks)
+    answer = api.get()
+    assert (answer.status_code, answer.content) == (502, ERROR)
+    (line,) = [line for line in api.log.splitlines() if "(REST API)" in line]
+    assert line.endswith(
+        "AWS answers 502, because the response failed before its first byte (ValueError: early); "
+        "catch it and answer with a statusCode that tells it"
+    )
+
+
 # --- resources, stages and functions ------------------------------------------------------
 
 ECHO = """

@@ -97,7 +97,7 @@ def answer_with_function(
             "take 15 minutes",
         )
     if outcome.ending is Ending.FAILED:
-        _tell_failed_stream(call, outcome, succeeds=failed_stream_succeeds)
+        _tell_failed_stream(call, receiver, outcome, succeeds=failed_stream_succeeds)
     _send_whole(call, target, receiver, outcome)
 
 
@@ -117,7 +117,9 @@ def _payload(event: dict[str, Any]) -> bytes:
     return payload
 
 
-def _tell_failed_stream(call: Call, outcome: Outcome, *, succeeds: bool) -> None:
+def _tell_failed_stream(
+    call: Call, receiver: BufferedReceiver, outcome: Outcome, *, succeeds: bool
+) -> None:
     """BUFFERED, so an `Invoke`, to which a stream that failed late is a success (captured).
 
     What API Gateway makes of it is inferred from that.
@@ -125,6 +127,13 @@ def _tell_failed_stream(call: Call, outcome: Outcome, *, succeeds: bool) -> None
     Raises:
         RefusedError: it is none here.
     """
+    if not receiver.content:
+        # `Invoke` calls it a success, too, but nothing is no proxy response.
+        raise failed(
+            502,
+            "AWS answers 502, because the response failed before its first byte "
+            f"({outcome.detail}); catch it and answer with a statusCode that tells it",
+        )
     what = f"the response failed after its first byte ({outcome.detail})"
     odd = (
         "AWS's Invoke, which a BUFFERED integration uses, calls it a success, so that what there "
