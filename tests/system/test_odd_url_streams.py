@@ -115,6 +115,18 @@ def test_a_head_that_does_not_come_is_lost_for_head_too(answering):
     assert line_of(function, answer).startswith("the response was to begin with a prelude")
 
 
+def test_a_failure_instead_of_a_head_is_told_for_head_too(answering):
+    function = answering(INTEGRATION, error="TypeError")
+
+    answer = httpx.head(function.url, timeout=PATIENCE)
+
+    assert (answer.status_code, answer.headers["content-length"]) == (200, "0")
+    assert line_of(function, answer) == (
+        "the response failed before its first byte (TypeError), and AWS answers 200 with an empty "
+        "body; catch it and send a Prelude with status_code=500"
+    )
+
+
 def test_a_failure_instead_of_a_head_is_a_200_unless_it_is_to_be_seen(answering):
     failing = {"content_type": INTEGRATION, "error": "TypeError"}
 

@@ -89,7 +89,7 @@ class StreamingReceiver:
     def finish(self, outcome: Outcome) -> None:
         """End the answer in the way that the response has ended."""
         if self._lacks_its_prelude(outcome):
-            self._begin_without_prelude()
+            self._begin_without_prelude(outcome)
         if self._result is not None and outcome.ending is Ending.WHOLE:
             self._answer_result(bytes(self._result))
         elif not self._exchange.answered:
@@ -117,17 +117,20 @@ class StreamingReceiver:
         """What there is of a prelude that is not whole."""
         return self._prelude.pending if self._prelude is not None else b""
 
-    def _begin_without_prelude(self) -> None:
+    def _begin_without_prelude(self, outcome: Outcome) -> None:
         """The type of the response is all that AWS had of its head, and it passes on another.
 
         By report: aws/aws-lambda-nodejs-runtime-interface-client#97, and the head itself in
         middyjs/middy#1189. In Node.js `HttpResponseStream.from` and `end()` alone come to it.
         """
-        self._nothing = (
-            "the response was to begin with a prelude and has not a byte, so AWS answers 200 "
-            "without the status and headers that it was to have"
-        )
-        self._mend = "send at least one byte, in Node.js with write() before end()"
+        if outcome.ending is Ending.WHOLE:
+            self._nothing = (
+                "the response was to begin with a prelude and has not a byte, so AWS answers 200 "
+                "without the status and headers that it was to have"
+            )
+            self._mend = "send at least one byte, in Node.js with write() before end()"
+        else:
+            self._nothing, self._mend = _failed_at_once(outcome), CATCH_MEND
         self._begin(UrlResponse(200, [("content-type", "application/octet-stream")]))
         if not self._has_body:
             self._call.say(f"{self._nothing}; {self._mend}")
