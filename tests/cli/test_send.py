@@ -46,6 +46,10 @@ def breaks_off(event, context):
     raise ValueError("no more")
 
 @streamify_response
+def has_no_bottom(event, context):
+    yield "[" * 100_000
+
+@streamify_response
 def says_nothing(event, context):
     yield ""
 
@@ -349,6 +353,15 @@ def test_an_answer_to_a_batch_that_is_no_json_is_a_failure(serve, send, source):
     assert "): to AWS the whole batch has failed, if the event source mapping has " in err
 
 
+def test_an_answer_that_is_too_deep_to_be_read_is_shown_and_a_failure(serve, send):
+    function = serve(FUNCTION, "has_no_bottom")
+
+    status, out, err = send("sqs", "app", "one", "--endpoint", function.url)
+
+    assert (status, out) == (1, "[" * 100_000 + "\n")
+    assert err.startswith("The answer to a batch is no JSON (")
+
+
 def test_an_empty_answer_to_a_batch_reports_nothing(serve, send):
     function = serve(FUNCTION, "says_nothing")
 
@@ -395,6 +408,8 @@ def test_a_failure_does_not_keep_the_next_event_back(serve, send):
         (["dynamodb", "app", '{"a": [1]}'], "text, a number or bytes, but a is [1]"),
         (["dynamodb", "app", '{"a": NaN}'], """'{"a": NaN}' is no JSON: there is no NaN"""),
         (["eventbridge", "app", '{"a": -Infinity}'], "is no JSON: there is no -Infinity"),
+        (["eventbridge", "app", '{"a": -1e999}'], "is no JSON: -1e999 is too large for a number"),
+        (["eventbridge", "app", "[" * 100_000], "[[[ is no JSON: "),
         (["dynamodb", "app", '{"a": 1e126}'], "from 1E-130 to 9.99E+125, or as far below zero"),
         (["dynamodb", "app", '{"a": 1e99999999999999999999}'], "is no JSON: "),
         (["dynamodb", "app", '{"a": 1}', "--event-name", "MODIFY"], "--old goes with"),
