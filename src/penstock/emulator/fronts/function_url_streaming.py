@@ -138,12 +138,13 @@ class StreamingReceiver:
     def _answer_result(self, payload: bytes) -> None:
         self._result = None
         self._has_body = False
-        if not self._quirks.proxy_response_as_body:
+        is_proxy_response = _is_proxy_response(payload)
+        if is_proxy_response and not self._quirks.proxy_response_as_body:
             self._call.answer(response_from_result(payload))
             return
         response = streamed_response_from_result(payload)
         has_body = response.status not in BODILESS
-        if has_body and not response.refusal and _is_proxy_response(payload):
+        if is_proxy_response and has_body and not response.refusal:
             self._call.say(
                 "the handler answers with a proxy response, and the URL is RESPONSE_STREAM: AWS "
                 "takes status and headers of it and sends all of its JSON as the body; make the "
