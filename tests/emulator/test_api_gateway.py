@@ -60,8 +60,14 @@ def test_an_app_is_buffered_unless_told_otherwise(app, serve_api):
 BUFFERED = {
     "text": ("return 'x'", "is JSON, but no object (str)"),
     "cookies": ("return {'cookies': []}", "the key 'cookies'"),
-    "raises": ("raise ValueError('secret')", "the function failed (ValueError: secret)"),
-    "exits": ("os._exit(3)", "the function failed (Runtime.ExitError"),
+    "raises": (
+        "raise ValueError('secret')",
+        "the function failed (ValueError: secret); catch it and answer with a statusCode",
+    ),
+    "exits": (
+        "os._exit(3)",
+        "exited with error: exit status 3); the function's own lines in the log may tell more",
+    ),
     "over 6 MB": ("return {'body': 'x' * 7_000_000}", "give the integration STREAM"),
     "status": ("return {'statusCode': 1000}", "statusCode is 1000"),
     "object": ("return {'body': {}}", "body is of type dict; write text"),

@@ -172,6 +172,8 @@ def yields(*parts: bytes, then: str = "pass") -> str:
 
 HUGE = b'{"headers":{"a":"' + b"x" * 17_000 + b'"}}' + NULS + b"body"
 
+CATCH_IT = "to answer with something better, catch it and send a Prelude with status_code=500"
+
 MALFORMED = {
     "no delimiter": (yields(b'{"statusCode":200}'), "18 bytes came and no eight NUL bytes"),
     "seven NULs": (yields(b"{}" + bytes(7)), "no eight NUL bytes among them"),
@@ -189,15 +191,15 @@ MALFORMED = {
     ),
     "raised before": (
         "def handler(event, context):\n    raise ValueError('secret')\n",
-        "the function failed before its metadata (ValueError: secret)",
+        "the function failed before its metadata (ValueError: secret); " + CATCH_IT,
     ),
     "raised within": (
         yields(b'{"statusCode"', then="raise ValueError('secret')"),
-        "the response ended within its metadata",
+        "the response ended within its metadata (ValueError: secret); " + CATCH_IT,
     ),
     "gone within": (
         yields(b'{"statusCode"', then="os._exit(3)"),
-        "the response ended within its metadata (Runtime.ExitError",
+        "exit status 3); the function's own lines in the log may tell more",
     ),
     "gone before": (
         "def handler(event, context):\n    os._exit(3)\n",
