@@ -170,6 +170,27 @@ def test_a_prelude_without_a_status_that_can_be_has_no_body_with_the_quirk_off(a
     assert ask(function) == ISE
 
 
+@pytest.mark.parametrize("head", [b'{"statusCode":103}', b'{"headers":{"a":"b\\nc"}}'])
+def test_of_a_head_that_cannot_be_sent_nobody_says_that_aws_takes_it(head, answering):
+    function = answering(INTEGRATION, head + bytes(8) + b"body", invoke_mode="BUFFERED")
+
+    answer = httpx.get(function.url)
+
+    assert (answer.status_code, answer.content) == ISE
+    assert line_of(function, answer).startswith("Penstock answers 502 to this")
+    assert function.log.count("(Function URL)") == 1
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 204), ("GET", 304), ("HEAD", 200)])
+def test_a_buffered_url_drops_nothing_for_which_there_is_no_place(method, status, answering):
+    head = b'{"statusCode":%d}' % status + bytes(8)
+    function = answering(INTEGRATION, head, b"body", invoke_mode="BUFFERED")
+
+    assert httpx.request(method, function.url).status_code == status
+
+    assert "(Function URL)" not in function.wait_for_log("REPORT RequestId")
+
+
 # A prelude without an end
 
 PRELUDE_MEND = (

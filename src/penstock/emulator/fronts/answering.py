@@ -65,6 +65,13 @@ def respond(exchange: Exchange, status: int, fields: HeaderList, body: bytes) ->
         raise ValueError(_why_unsendable(fields)) from None
 
 
+def check_head(status: int, fields: HeaderList) -> None:
+    """Raise `ValueError` for a head that HTTP cannot carry; the text says what would be right."""
+    check_final(status)
+    for name, value in fields:
+        check_field(name, value)
+
+
 def check_final(status: int) -> None:
     """Raise `ValueError` for a status with which no response ends (RFC 9110, 15.2)."""
     if status < 200:
