@@ -34,6 +34,10 @@ def breaks_off(event, context):
     raise ValueError("no more")
 
 @streamify_response
+def has_no_bottom(event, context):
+    yield "[" * 100_000
+
+@streamify_response
 def says_nothing(event, context):
     yield ""
 
@@ -138,6 +142,15 @@ def test_an_answer_to_a_batch_that_is_no_json_is_a_failure(serve, send, source):
     assert (status, out) == (1, '{"batchItemFailures": [\n')
     assert err.startswith("The answer to a batch is no JSON (Expecting value: ")
     assert "): to AWS the whole batch has failed, if the event source mapping has " in err
+
+
+def test_an_answer_that_is_too_deep_to_be_read_is_shown_and_a_failure(serve, send):
+    function = serve(FUNCTION, "has_no_bottom")
+
+    status, out, err = send("sqs", "app", "one", "--endpoint", function.url)
+
+    assert (status, out) == (1, "[" * 100_000 + "\n")
+    assert err.startswith("The answer to a batch is no JSON (")
 
 
 def test_an_empty_answer_to_a_batch_reports_nothing(serve, send):

@@ -35,6 +35,8 @@ from penstock.cli import main
         (["dynamodb", "app", '{"a": [1]}'], "text, a number or bytes, but a is [1]"),
         (["dynamodb", "app", '{"a": NaN}'], """'{"a": NaN}' is no JSON: there is no NaN"""),
         (["eventbridge", "app", '{"a": -Infinity}'], "is no JSON: there is no -Infinity"),
+        (["eventbridge", "app", '{"a": -1e999}'], "is no JSON: -1e999 is too large for a number"),
+        (["eventbridge", "app", "[" * 100_000], "[[[ is no JSON: "),
         (["dynamodb", "app", '{"a": 1e126}'], "from 1E-130 to 9.99E+125, or as far below zero"),
         (["dynamodb", "app", '{"a": 1e99999999999999999999}'], "is no JSON: "),
         (["dynamodb", "app", '{"a": 1}', "--event-name", "MODIFY"], "--old goes with"),

@@ -60,8 +60,14 @@ def test_an_app_is_buffered_unless_told_otherwise(app, serve_api):
 BUFFERED = {
     "text": ("return 'x'", "is JSON, but no object (str)"),
     "cookies": ("return {'cookies': []}", "the key 'cookies'"),
-    "raises": ("raise ValueError('secret')", "the function failed (ValueError: secret)"),
-    "exits": ("os._exit(3)", "the function failed (Runtime.ExitError"),
+    "raises": (
+        "raise ValueError('secret')",
+        "the function failed (ValueError: secret); catch it and answer with a statusCode",
+    ),
+    "exits": (
+        "os._exit(3)",
+        "exited with error: exit status 3); the function's own lines in the log may tell more",
+    ),
     "over 6 MB": ("return {'body': 'x' * 7_000_000}", "give the integration STREAM"),
     "status": ("return {'statusCode': 1000}", "statusCode is 1000"),
     "object": ("return {'body': {}}", "body is of type dict; write text"),
@@ -278,6 +284,24 @@ def test_a_buffered_stream_that_fails_late_does_not_look_whole_when_strict(serve
         "the response failed after its first byte (ValueError: late), and without "
         "failed-stream-succeeds this is a 502; " + IS_A_SUCCESS
     ) in api.log
+
+
+@pytest.mark.parametrize("quirks", [None, STRICT])
+def test_a_buffered_stream_that_fails_before_its_first_byte_has_one_line(quirks, serve_api):
+    source = """
+        @streamify_response
+        def handler(event, response_stream, context):
+            response_stream.write("")
+            raise ValueError("early")
+    """
+    api = serve_api(source, "BUFFERED", quirks=quirks)
+    answer = api.get()
+    assert (answer.status_code, answer.content) == (502, ERROR)
+    (line,) = [line for line in api.log.splitlines() if "(REST API)" in line]
+    assert line.endswith(
+        "AWS answers 502, because the response failed before its first byte (ValueError: early); "
+        "catch it and answer with a statusCode that tells it"
+    )
 
 
 # --- resources, stages and functions ------------------------------------------------------

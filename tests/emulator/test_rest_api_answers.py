@@ -230,3 +230,19 @@ def test_a_status_of_a_stream_is_refused_without_a_word_on_aws(status, found):
         head_of_stream({"statusCode": status})
     assert not isinstance(raised.value, MalformedResponseError)
     assert found in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "found"),
+    [
+        ({"headers": {"a": "b\r\nc: d"}}, "the value of 'a' has '\\r' in it"),
+        ({"headers": {"a b": "c"}}, "'a b' is no HTTP header name"),
+        ({"multiValueHeaders": {"a": ["b", "c\0"]}}, "the value of 'a' has '\\x00' in it"),
+        ({"cookies": ["a=1", "b=\n"]}, "the value of 'Set-Cookie' has '\\n' in it"),
+    ],
+)
+def test_a_field_of_a_stream_is_refused_without_a_word_on_aws(metadata, found):
+    with pytest.raises(ValueError) as raised:  # noqa: PT011 - the text is looked at
+        head_of_stream(metadata)
+    assert not isinstance(raised.value, MalformedResponseError)
+    assert found in str(raised.value)

@@ -16,8 +16,10 @@ def test_a_status_that_is_none_is_a_502_that_says_why(serve, invoke_mode):
     answer = httpx.get(function.url)
 
     assert (answer.status_code, answer.content) == (502, b"Internal Server Error")
-    line = line_of(function, answer)
-    assert line.startswith("AWS answers 502 to this, because its statusCode is no number")
+    assert line_of(function, answer) == (
+        'Penstock answers 502 to this (what AWS does is not known), because statusCode is "abc"; '
+        "write a number from 200 to 599 (one that is made of digits may be text)"
+    )
 
 
 PRELUDE = """
@@ -41,7 +43,7 @@ def test_a_prelude_with_a_status_that_is_none_is_a_502_and_nothing_behind_it(ser
 
     assert (answer.status_code, answer.content) == (502, b"Internal Server Error")
     line = line_of(function, answer)
-    assert line.startswith("AWS answers 502 to this, because its statusCode is no number")
+    assert line.startswith("Penstock answers 502 to this (what AWS does is not known), because ")
     assert "drops" not in function.log
 
 

@@ -115,6 +115,18 @@ def test_a_head_that_does_not_come_is_lost_for_head_too(answering):
     assert line_of(function, answer).startswith("the response was to begin with a prelude")
 
 
+def test_a_failure_instead_of_a_head_is_told_for_head_too(answering):
+    function = answering(INTEGRATION, error="TypeError")
+
+    answer = httpx.head(function.url, timeout=PATIENCE)
+
+    assert (answer.status_code, answer.headers["content-length"]) == (200, "0")
+    assert line_of(function, answer) == (
+        "the response failed before its first byte (TypeError), and AWS answers 200 with an empty "
+        "body; catch it and send a Prelude with status_code=500"
+    )
+
+
 def test_a_failure_instead_of_a_head_is_a_200_unless_it_is_to_be_seen(answering):
     failing = {"content_type": INTEGRATION, "error": "TypeError"}
 
@@ -144,8 +156,10 @@ def test_a_prelude_without_a_status_that_can_be_is_a_502(status, invoke_mode, an
 
     assert (answer.status_code, answer.content) == ISE
     assert answer.headers["content-length"] == "21"
-    line = line_of(function, answer)
-    assert line.startswith("AWS answers 502 to this, because its statusCode is no number")
+    assert line_of(function, answer) == (
+        f"Penstock answers 502 to this (what AWS does is not known), because statusCode is {status}"
+        "; write a number from 200 to 599 (one that is made of digits may be text)"
+    )
 
 
 def test_a_prelude_without_a_status_that_can_be_has_no_body_with_the_quirk_off(answering):
@@ -154,6 +168,27 @@ def test_a_prelude_without_a_status_that_can_be_has_no_body_with_the_quirk_off(a
     function = answering(INTEGRATION, *chunks, invoke_mode="BUFFERED", quirks=quirks)
 
     assert ask(function) == ISE
+
+
+@pytest.mark.parametrize("head", [b'{"statusCode":103}', b'{"headers":{"a":"b\\nc"}}'])
+def test_of_a_head_that_cannot_be_sent_nobody_says_that_aws_takes_it(head, answering):
+    function = answering(INTEGRATION, head + bytes(8) + b"body", invoke_mode="BUFFERED")
+
+    answer = httpx.get(function.url)
+
+    assert (answer.status_code, answer.content) == ISE
+    assert line_of(function, answer).startswith("Penstock answers 502 to this")
+    assert function.log.count("(Function URL)") == 1
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 204), ("GET", 304), ("HEAD", 200)])
+def test_a_buffered_url_drops_nothing_for_which_there_is_no_place(method, status, answering):
+    head = b'{"statusCode":%d}' % status + bytes(8)
+    function = answering(INTEGRATION, head, b"body", invoke_mode="BUFFERED")
+
+    assert httpx.request(method, function.url).status_code == status
+
+    assert "(Function URL)" not in function.wait_for_log("REPORT RequestId")
 
 
 # A prelude without an end

@@ -74,6 +74,17 @@ def test_without_the_quirk_its_body_is_the_body(serve):
     assert said_nothing(function)
 
 
+@pytest.mark.parametrize("result", ['{"path": "a/b"}', '"a/b"'])
+def test_without_the_quirk_what_is_no_proxy_response_passes_as_ever(result, serve):
+    quirks = AWS.switched(off=["proxy-response-as-body"])
+    source = f"def handler(event, context): return {result}"
+
+    answer = httpx.get(serve(source, quirks=quirks).url)
+
+    assert answer.content == httpx.get(serve(source).url).content
+    assert answer.text == result
+
+
 # dry-run-runs
 
 

@@ -172,6 +172,8 @@ def yields(*parts: bytes, then: str = "pass") -> str:
 
 HUGE = b'{"headers":{"a":"' + b"x" * 17_000 + b'"}}' + NULS + b"body"
 
+CATCH_IT = "to answer with something better, catch it and send a Prelude with status_code=500"
+
 MALFORMED = {
     "no delimiter": (yields(b'{"statusCode":200}'), "18 bytes came and no eight NUL bytes"),
     "seven NULs": (yields(b"{}" + bytes(7)), "no eight NUL bytes among them"),
@@ -183,22 +185,21 @@ MALFORMED = {
     "endless text": (yields(b"x" * 100_000), "no eight NUL bytes within the first 16384 bytes"),
     "body in metadata": (yields(b'{"body":"x"}' + NULS), "the key 'body'"),
     "list in headers": (yields(b'{"headers":{"a":["b"]}}' + NULS + b"x"), "multiValueHeaders"),
-    "CR and LF": (yields(b'{"headers":{"a":"b\\r\\nc: d"}}' + NULS), "would start another header"),
     "a plain proxy response": (
         "def handler(event, context):\n    return {'statusCode': 200, 'body': 'x'}\n",
         "a handler that does not stream needs BUFFERED",
     ),
     "raised before": (
         "def handler(event, context):\n    raise ValueError('secret')\n",
-        "the function failed before its metadata (ValueError: secret)",
+        "the function failed before its metadata (ValueError: secret); " + CATCH_IT,
     ),
     "raised within": (
         yields(b'{"statusCode"', then="raise ValueError('secret')"),
-        "the response ended within its metadata",
+        "the response ended within its metadata (ValueError: secret); " + CATCH_IT,
     ),
     "gone within": (
         yields(b'{"statusCode"', then="os._exit(3)"),
-        "the response ended within its metadata (Runtime.ExitError",
+        "exit status 3); the function's own lines in the log may tell more",
     ),
     "gone before": (
         "def handler(event, context):\n    os._exit(3)\n",
@@ -232,6 +233,16 @@ def test_a_status_that_is_none_is_502_and_nobody_says_that_aws_does_so(status, s
     line = "Penstock answers 502 to this (what AWS does is not known), because"
     log = api.wait_for_log(f"{answer.headers['x-amzn-requestid']}: GET /local/ (REST API): {line}")
     assert "write a number from 200 to 599" in log
+
+
+def test_a_header_that_is_none_is_502_and_nobody_says_that_aws_does_so(serve_api):
+    api = serve_api(yields(b'{"headers":{"a":"b\\r\\nc: d"}}' + NULS + b"x"))
+    answer = api.get()
+    assert (answer.status_code, answer.content) == (502, ERROR)
+    assert (
+        "Penstock answers 502 to this (what AWS does is not known), because the value of 'a' has "
+        "'\\r' in it, which would start another header; remove it\n"
+    ) in api.wait_for_log(answer.headers["x-amzn-requestid"])
 
 
 @pytest.mark.parametrize(

@@ -26,10 +26,8 @@ _TEXT_TYPES = ("application/json", "application/xml", "application/javascript")
 
 INTERNAL_SERVER_ERROR = b"Internal Server Error"
 
-_NO_JSON = (
-    "Penstock answers 502 to this (what AWS does is not known), because the function's "
-    "response is no JSON; return what json.dumps takes"
-)
+_REFUSED_HERE = "Penstock answers 502 to this (what AWS does is not known), because"
+_NO_JSON = f"{_REFUSED_HERE} the function's response is no JSON; return what json.dumps takes"
 
 
 class UrlResponse:
@@ -159,17 +157,9 @@ def head_from_metadata(metadata: Mapping[str, Any]) -> UrlResponse:
     Values of wrong types are treated as kindly as AWS treats them; what cannot be a
     response at all becomes a 502.
     """
-    given = metadata.get("statusCode", 200)
-    try:
-        status = int(str(given))
-    except ValueError:
-        status = 0
-    if not 100 <= status <= 599:
-        # As captured for 700.
-        return internal_server_error(
-            "AWS answers 502 to this, because its statusCode is no number from 100 to 599, but "
-            f"{_shown(given)}; write one from 200 on (in digits it may be text)"
-        )
+    status = _number_in(metadata)
+    if status is None or not 100 <= status <= 599:
+        return internal_server_error(f"{_REFUSED_HERE} {_why_no_status(metadata)}")
     headers = metadata.get("headers")
     fields = [
         (str(name).lower(), _as_java_would(value))
@@ -185,6 +175,21 @@ def head_from_metadata(metadata: Mapping[str, Any]) -> UrlResponse:
     response = UrlResponse(status, fields)
     response.unheeded = _unheeded(metadata)
     return response
+
+
+def _number_in(metadata: Mapping[str, Any]) -> int | None:
+    """The `statusCode`, a number or digits; None if it is neither."""
+    try:
+        return int(str(metadata.get("statusCode", 200)))
+    except ValueError:
+        return None
+
+
+def _why_no_status(metadata: Mapping[str, Any]) -> str:
+    return (
+        f"statusCode is {_shown(metadata['statusCode'])}; write a number from 200 to 599 (one that "
+        "is made of digits may be text)"
+    )
 
 
 def internal_server_error(refusal: str = "") -> UrlResponse:
@@ -222,7 +227,10 @@ def _shown(value: object) -> str:
 def _proxy_response(result: dict[str, Any]) -> UrlResponse:
     response = head_from_metadata(result)
     if response.refusal:
-        return response
+        if _number_in(result) is None:
+            return response
+        # As captured for 700.
+        return internal_server_error(f"AWS answers 502 to this, because {_why_no_status(result)}")
     body = result.get("body")
     flag = result.get("isBase64Encoded")
     if flag and flag is not True:

@@ -446,6 +446,24 @@ def test_leftovers_that_cannot_be_deleted_do_not_keep_it_from_starting(opened, n
     assert [path.name for path in (opened.folder / "functions").iterdir()] == ["app"]
 
 
+def test_nothing_can_be_unpacked_to_what_goes_at_the_end(monkeypatch):
+    store = Store(None, print)
+    root = store.root(record(store).latest["CodeSha256"])
+    # What another thread would find meanwhile.
+    found = []
+    real = os.rmdir
+
+    def rmdir(path, *, dir_fd=None):
+        found.append(root.parent.exists())
+        real(path, dir_fd=dir_fd)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rmdir", rmdir)
+        store.close()
+    assert found
+    assert not any(found)
+
+
 def test_in_memory_it_has_files_only_when_it_needs_them_and_leaves_none(tmp_path, monkeypatch):
     monkeypatch.setattr(store_module.tempfile, "tempdir", str(tmp_path))
     left = tmp_path / "penstock-lambda-left"

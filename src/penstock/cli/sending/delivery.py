@@ -41,7 +41,7 @@ class Delivery:
             return True
         try:
             report = _report_in(answer)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             # So it is for SQS: AWS documentation, "Implementing partial batch responses". For
             # the others it is unconfirmed.
             print(
@@ -84,7 +84,7 @@ def _report_in(answer: Invoked) -> Any:
     """The `batchItemFailures` of the answer; None if it has none.
 
     Raises:
-        ValueError: the answer is no JSON, and not empty either.
+        ValueError, RecursionError: the answer is no JSON, and not empty either.
     """
     value = answer.json() if answer.payload.strip() else None
     return value.get("batchItemFailures") if isinstance(value, dict) else None
@@ -128,7 +128,7 @@ def as_text(value: Any, indent: int | None = None) -> str:
 def _shown(answer: Invoked) -> str:
     try:
         return as_text(answer.json())
-    except ValueError:
+    except (ValueError, RecursionError):
         return answer.payload.decode("utf-8", "replace")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class Item(NamedTuple):
             what = self.file or f"the message {self.data!r:.80}"
             raise PenstockError(f"{what} is no text in UTF-8: {exc.reason}") from exc
 
-    def json(self, parse_float: Callable[[str], Any] = float) -> Any:
+    def json(self, parse_float: Callable[[str], Any] | None = None) -> Any:
         """The message, parsed; `parse_float` makes the numbers that are not whole.
 
         Raises:
@@ -38,10 +39,18 @@ class Item(NamedTuple):
         """
         text = self.text()
         try:
-            return json.loads(text, parse_float=parse_float, parse_constant=_refuse)
-        except (ValueError, ArithmeticError) as exc:
+            return json.loads(text, parse_float=parse_float or _float, parse_constant=_refuse)
+        except (ValueError, ArithmeticError, RecursionError) as exc:
             what = self.file or f"the message {text!r:.80}"
             raise PenstockError(f"{what} is no JSON: {exc}") from exc
+
+
+def _float(text: str) -> float:
+    """A number; one that is too large for Python would be sent as `Infinity`."""
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text:.80} is too large for a number")
+    return number
 
 
 def _refuse(constant: str) -> None:

@@ -54,12 +54,22 @@ def begin(exchange: Exchange, status: int, fields: HeaderList) -> None:
 
 
 def respond(exchange: Exchange, status: int, fields: HeaderList, body: bytes) -> None:
-    """Send a whole answer, with all that `begin` may raise."""
+    """Send a whole answer, without a body that its status has no place for.
+
+    Raises what `begin` does.
+    """
     check_final(status)
     try:
-        exchange.respond(status, fields, body)
+        exchange.respond(status, fields, b"" if status in BODILESS else body)
     except ValueError:
         raise ValueError(_why_unsendable(fields)) from None
+
+
+def check_head(status: int, fields: HeaderList) -> None:
+    """Raise `ValueError` for a head that HTTP cannot carry; the text says what would be right."""
+    check_final(status)
+    for name, value in fields:
+        check_field(name, value)
 
 
 def check_final(status: int) -> None:

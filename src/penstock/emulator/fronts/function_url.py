@@ -35,7 +35,14 @@ from ..http.http_server import BodyTooLargeError, Exchange
 from ..invocations import Invocation
 from ..quirks import Quirks
 from ..relay import OCTETS, BufferedReceiver, Ending, Outcome, ResponseHead
-from .answering import PRELUDE_MEND, REFUSED_HERE, mend_of_failure, no_end_of_prelude
+from .answering import (
+    BODILESS,
+    PRELUDE_MEND,
+    REFUSED_HERE,
+    check_head,
+    mend_of_failure,
+    no_end_of_prelude,
+)
 from .function_url_call import UrlCall
 from .function_url_streaming import StreamingReceiver
 from .sigv4 import NOT_SIGNED, SignatureError, verify
@@ -261,13 +268,22 @@ class FunctionUrls:
             return response
         if not self._quirks.stream_body_dropped:
             response.body = body
-        elif body:
+        elif body and _has_place_for_body(call, response):
             call.say(
                 f"the URL is BUFFERED, and the answer is a stream: AWS takes its head and drops "
                 f"its {len(body)} bytes of body; make the URL RESPONSE_STREAM, or answer with "
                 "adapt(app, mode='buffer')"
             )
         return response
+
+
+def _has_place_for_body(call: UrlCall, response: UrlResponse) -> bool:
+    """Whether the client would get a body, were it not dropped."""
+    try:
+        check_head(response.status, response.headers)
+    except ValueError:
+        return False  # it gets a 502
+    return response.status not in BODILESS and call.exchange.method != "HEAD"
 
 
 def _is_result(head: ResponseHead, content: bytes) -> bool:

@@ -89,7 +89,7 @@ class StreamingReceiver:
     def finish(self, outcome: Outcome) -> None:
         """End the answer in the way that the response has ended."""
         if self._lacks_its_prelude(outcome):
-            self._begin_without_prelude()
+            self._begin_without_prelude(outcome)
         if self._result is not None and outcome.ending is Ending.WHOLE:
             self._answer_result(bytes(self._result))
         elif not self._exchange.answered:
@@ -117,17 +117,20 @@ class StreamingReceiver:
         """What there is of a prelude that is not whole."""
         return self._prelude.pending if self._prelude is not None else b""
 
-    def _begin_without_prelude(self) -> None:
+    def _begin_without_prelude(self, outcome: Outcome) -> None:
         """The type of the response is all that AWS had of its head, and it passes on another.
 
         By report: aws/aws-lambda-nodejs-runtime-interface-client#97, and the head itself in
         middyjs/middy#1189. In Node.js `HttpResponseStream.from` and `end()` alone come to it.
         """
-        self._nothing = (
-            "the response was to begin with a prelude and has not a byte, so AWS answers 200 "
-            "without the status and headers that it was to have"
-        )
-        self._mend = "send at least one byte, in Node.js with write() before end()"
+        if outcome.ending is Ending.WHOLE:
+            self._nothing = (
+                "the response was to begin with a prelude and has not a byte, so AWS answers 200 "
+                "without the status and headers that it was to have"
+            )
+            self._mend = "send at least one byte, in Node.js with write() before end()"
+        else:
+            self._nothing, self._mend = _failed_at_once(outcome), CATCH_MEND
         self._begin(UrlResponse(200, [("content-type", "application/octet-stream")]))
         if not self._has_body:
             self._call.say(f"{self._nothing}; {self._mend}")
@@ -135,11 +138,13 @@ class StreamingReceiver:
     def _answer_result(self, payload: bytes) -> None:
         self._result = None
         self._has_body = False
-        if not self._quirks.proxy_response_as_body:
+        is_proxy_response = _is_proxy_response(payload)
+        if is_proxy_response and not self._quirks.proxy_response_as_body:
             self._call.answer(response_from_result(payload))
             return
         response = streamed_response_from_result(payload)
-        if not response.refusal and _is_proxy_response(payload):
+        has_body = response.status not in BODILESS
+        if is_proxy_response and has_body and not response.refusal:
             self._call.say(
                 "the handler answers with a proxy response, and the URL is RESPONSE_STREAM: AWS "
                 "takes status and headers of it and sends all of its JSON as the body; make the "

@@ -47,9 +47,10 @@ def head_of_stream(metadata: Mapping[str, Any]) -> Response:
 
     Raises:
         MalformedResponseError: something in it is not as API Gateway takes it.
-        ValueError: its status is none, and what API Gateway does then is not known.
+        ValueError: HTTP cannot carry it, and what API Gateway does then is not known.
     """
     _check_streamed_status(metadata.get("statusCode", 200))
+    _check_streamed_fields(metadata)
     try:
         prelude = Prelude.from_metadata(metadata)
     except PreludeError as exc:
@@ -147,6 +148,17 @@ def _check_streamed_status(value: object) -> None:
             f"statusCode is {shown:.80}; write a number from 200 to 599, without quotes"
         )
     check_final(value)
+
+
+def _check_streamed_fields(metadata: Mapping[str, Any]) -> None:
+    """Raise `ValueError` for text that no header can be; what is no text is looked at later."""
+    cookies = metadata.get("cookies")
+    kinds = [metadata.get("headers"), metadata.get("multiValueHeaders"), {"Set-Cookie": cookies}]
+    for fields in kinds:
+        for name, values in fields.items() if isinstance(fields, dict) else ():
+            for value in values if isinstance(values, list) else [values]:
+                if isinstance(value, str):
+                    check_field(name, value)
 
 
 def _status(result: dict[str, Any]) -> int:

@@ -12,7 +12,7 @@ from ..environments.environments import Environments, TooManyRequestsError
 from ..invocations import Invocation
 from ..relay import BufferedReceiver, Ending, Outcome
 from ..rest_apis import Stage, function_of
-from .answering import REFUSED_HERE, respond
+from .answering import REFUSED_HERE, mend_of_failure, respond
 from .rest_api_answers import MalformedResponseError, response_from_result
 from .rest_api_call import INTO_S3, Call, RefusedError, Target, failed
 from .rest_api_streaming import StreamingReceiver, wait_for_stream
@@ -97,7 +97,7 @@ def answer_with_function(
             "take 15 minutes",
         )
     if outcome.ending is Ending.FAILED:
-        _tell_failed_stream(call, outcome, succeeds=failed_stream_succeeds)
+        _tell_failed_stream(call, receiver, outcome, succeeds=failed_stream_succeeds)
     _send_whole(call, target, receiver, outcome)
 
 
@@ -117,7 +117,9 @@ def _payload(event: dict[str, Any]) -> bytes:
     return payload
 
 
-def _tell_failed_stream(call: Call, outcome: Outcome, *, succeeds: bool) -> None:
+def _tell_failed_stream(
+    call: Call, receiver: BufferedReceiver, outcome: Outcome, *, succeeds: bool
+) -> None:
     """BUFFERED, so an `Invoke`, to which a stream that failed late is a success (captured).
 
     What API Gateway makes of it is inferred from that.
@@ -125,6 +127,13 @@ def _tell_failed_stream(call: Call, outcome: Outcome, *, succeeds: bool) -> None
     Raises:
         RefusedError: it is none here.
     """
+    if not receiver.content:
+        # `Invoke` calls it a success, too, but nothing is no proxy response.
+        raise failed(
+            502,
+            "AWS answers 502, because the response failed before its first byte "
+            f"({outcome.detail}); {_CATCH}",
+        )
     what = f"the response failed after its first byte ({outcome.detail})"
     odd = (
         "AWS's Invoke, which a BUFFERED integration uses, calls it a success, so that what there "
@@ -137,6 +146,7 @@ def _tell_failed_stream(call: Call, outcome: Outcome, *, succeeds: bool) -> None
     call.say(f"{what}; {odd}; {_LATE}")
 
 
+_CATCH = "catch it and answer with a statusCode that tells it"
 _LATE = (
     "return a proxy response, or leave rest_api out of what adapt streams, and a failure is AWS's "
     "502"
@@ -153,7 +163,10 @@ def _send_whole(call: Call, target: Target, receiver: BufferedReceiver, outcome:
             "200 MiB, and stream it",
         )
     if outcome.ending not in (Ending.WHOLE, Ending.FAILED):
-        raise failed(502, f"AWS answers 502, because the function failed ({outcome.detail})")
+        mend = mend_of_failure(outcome, _CATCH)
+        raise failed(
+            502, f"AWS answers 502, because the function failed ({outcome.detail}); {mend}"
+        )
     try:
         response = response_from_result(
             receiver.content, accepts_binary=call.accepts_binary(target), say=call.say

@@ -18,7 +18,7 @@ from ...wire.prelude import PreludeDecoder
 from ..bandwidth import Bandwidth
 from ..http.http_server import Exchange, HeaderList
 from ..relay import Ending, Outcome, Relay, ResponseHead
-from .answering import BODILESS, END_MARK, REFUSED_HERE, begin, may_be_caught
+from .answering import BODILESS, CATCH_MEND, END_MARK, REFUSED_HERE, begin, mend_of_failure
 from .rest_api_answers import NO_PRELUDE_MEND, MalformedResponseError, head_of_stream
 
 
@@ -200,15 +200,11 @@ def wait_for_stream(
 
 def _unbegun(outcome: Outcome, pending: bytes) -> str:
     """Why there is no answer, and what to do."""
-    if may_be_caught(outcome):
-        return (
-            f"the function failed before its metadata ({outcome.detail}); to answer with "
-            "something better, catch it and send a Prelude with status_code=500"
-        )
-    if outcome.ending is not Ending.WHOLE and not pending:
-        return f"the function failed before its metadata ({outcome.detail})"
     if outcome.ending is not Ending.WHOLE:
-        return f"the response ended within its metadata ({outcome.detail})"
+        when = "the response ended within" if pending else "the function failed before"
+        catch = f"to answer with something better, {CATCH_MEND}"
+        mend = catch if outcome.ending is Ending.FAILED else mend_of_failure(outcome, catch)
+        return f"{when} its metadata ({outcome.detail}); {mend}"
     what = f"{len(pending)} bytes came" if pending else "not a byte came"
     return (
         f"{what} and no eight NUL bytes among them, which end the metadata of a STREAM "

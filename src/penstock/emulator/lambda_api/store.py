@@ -301,6 +301,10 @@ class Store:
         self._is_closed = True
         folder, self._folder = self._folder, None
         if folder is not None and not self._is_kept:
+            # Under another name, so that nothing is unpacked to it while it goes.
+            gone = folder.with_name(_TEMPORARY + _half_done())
+            with contextlib.suppress(OSError):
+                folder = folder.rename(gone)
             self._delete(folder)
         if self._lock is not None:
             os.close(self._lock)
