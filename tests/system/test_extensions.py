@@ -256,6 +256,19 @@ def test_extensions_use_the_memory_of_the_function(serve, extensions):
 
 
 @linux
+def test_what_an_extension_and_the_runtime_use_too_much_together_is_the_end_if_it_is_to_be(
+    serve, extensions
+):
+    function = serve(
+        "data = bytearray(70_000_000)\ndef handler(event, context): time.sleep(60)",
+        extensions_folder=extensions(large=HOLDS_MEMORY.replace("150_", "70_")),
+        enforces_memory=True,
+    )
+    assert httpx.get(function.url).json()["errorType"] == "Runtime.ExitError"
+    assert re.search(r"app uses \d{3} MB of memory and has 128: killed", function.log)
+
+
+@linux
 @pytest.mark.parametrize("asks", ["", "register()"], ids=["before it registers", "afterwards"])
 def test_an_extension_that_uses_too_much_memory_is_the_end_if_it_is_to_be(serve, extensions, asks):
     # The limit is kept before there is a runtime, too.

@@ -231,6 +231,14 @@ def test_memory_is_that_of_all_processes(serve):
 
 
 @linux
+def test_memory_of_a_process_is_counted_once(serve):
+    function = serve("data = bytearray(60_000_000)\ndef handler(event, context): return 1")
+    httpx.get(function.url)
+    report = function.wait_for_log("REPORT RequestId")
+    assert 60 <= int(re.search(r"Max Memory Used: (\d+) MB", report)[1]) < 110
+
+
+@linux
 def test_a_child_is_not_counted_twice_when_its_process_ends(serve):
     function = serve(
         """
