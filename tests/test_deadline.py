@@ -13,26 +13,10 @@ from penstock import pipeline, streamify_response
 from penstock.deadline import DeadlineGuard
 from penstock.errors import DeadlineApproaching
 from penstock.testing import run
+from tests.hurried import MARGIN_MS, MOMENT_MS, Hurried, guarded
 
 # The other method of pytest-timeout uses the signal that the guard wants.
 pytestmark = pytest.mark.timeout(60, method="thread")
-
-MARGIN_MS = 1000
-# Long enough for the first lines of a handler on a busy machine.
-MOMENT_MS = 200
-
-
-class Hurried:
-    """A context: a moment more than the margin is left."""
-
-    def __init__(self, moment_ms=MOMENT_MS):
-        self._left_ms = MARGIN_MS + moment_ms
-
-    def get_remaining_time_in_millis(self):
-        return self._left_ms
-
-
-guarded = streamify_response(deadline_margin_ms=MARGIN_MS)
 
 
 def test_a_function_hears_of_it_in_the_middle_of_its_work():
@@ -238,230 +222,20 @@ def test_a_function_that_uses_the_signal_itself_keeps_it():
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
 
-class Slow:
-    """A response whose chunks take until the deadline has passed."""
-
-    def __init__(self):
-        self.moves = []
-        self._until = time.monotonic() + 1.5 * MOMENT_MS / 1000
-
-    def blocking_sink(self):
-        return self
-
-    def begin(self, content_type, chunks):
-        self.moves += chunks
-
-    def send(self, data):
-        while time.monotonic() < self._until:
-            pass
-        self.moves.append(data)
-
-    def end(self):
-        self.moves.append("end")
-
-
-def test_a_write_that_has_begun_comes_to_its_end():
-    from penstock.stream import current_responder
+def test_a_signal_handler_that_the_handler_sets_stays():
+    def own(number, frame):
+        pass
 
     @guarded
     def handler(event, response_stream, context):
-        try:
-            response_stream.write("one")
-            response_stream.write("two")
-            time.sleep(3600)
-        except DeadlineApproaching:
-            response_stream.write("three")
+        signal.signal(signal.SIGALRM, own)
 
-    responder = Slow()
-    token = current_responder.set(responder)
     try:
-        handler({}, Hurried())
-    finally:
-        current_responder.reset(token)
-
-    assert responder.moves == [b"one", b"two", b"three", "end"]
-
-
-def test_the_clock_is_an_argument():
-    times = iter([100.0, 100.4, 100.5, 100.6])
-    guard = DeadlineGuard(Hurried(500), MARGIN_MS, now=lambda: next(times))
-
-    guard.check()
-    with pytest.raises(DeadlineApproaching):
-        guard.check()
-    guard.check()
-
-
-@pytest.mark.parametrize("margin", [0, -1, 1.5, "500", True])
-def test_a_margin_is_a_number_of_milliseconds(margin):
-    with pytest.raises(ValueError, match="deadline_margin_ms is a number"):
-
-        @streamify_response(deadline_margin_ms=margin)
-        def handler(event, context):
-            yield ""
-
-
-def test_the_handler_of_someone_cancelling_is_cancelled():
-    @guarded
-    async def handler(event, response_stream, context):
-        asyncio.current_task().cancel("by hand")
-        await asyncio.sleep(3600)
-
-    with pytest.raises(asyncio.CancelledError, match="by hand"):
         run(handler, context=Hurried(60_000))
-
-
-def test_a_margin_longer_than_all_the_time_there_was_is_said():
-    guard = DeadlineGuard(Hurried(-500), MARGIN_MS)
-
-    assert str(guard.approaching()).endswith(
-        "(deadline_margin_ms is 1000, and there were 500 from its start)"
-    )
-
-
-# What others do when it is raised under them.
-
-
-def test_a_group_of_tasks_is_cleaned_up():
-    ends = []
-
-    async def child():
-        try:
-            await asyncio.sleep(3600)
-        finally:
-            ends.append("child")
-
-    @guarded
-    async def handler(event, response_stream, context):
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(child())
-        except DeadlineApproaching:
-            ends.append("handler")
-            await response_stream.write("out of time")
-
-    assert run(handler, context=Hurried()).text == "out of time"
-    assert ends == ["child", "handler"]
-
-
-def test_what_is_waited_for_is_cancelled_with_it():
-    cancelled = []
-
-    async def slow():
-        try:
-            await asyncio.sleep(3600)
-        except asyncio.CancelledError:
-            cancelled.append(True)
-            raise
-
-    @guarded
-    async def handler(event, response_stream, context):
-        try:
-            await asyncio.wait_for(slow(), 3600)
-        except DeadlineApproaching:
-            await response_stream.write("out of time")
-
-    assert run(handler, context=Hurried()).text == "out of time"
-    assert cancelled == [True]
-
-
-def test_a_task_that_swallows_it_does_not_keep_it_from_the_handler():
-    async def stubborn():
-        try:
-            await asyncio.sleep(3600)
-        except asyncio.CancelledError:
-            return "never mind"
-
-    @guarded
-    async def handler(event, response_stream, context):
-        text = await asyncio.create_task(stubborn())
-        assert not asyncio.current_task().cancelling()
-        try:
-            await asyncio.sleep(3600)
-        except DeadlineApproaching:
-            await response_stream.write(f"{text}, but now")
-
-    assert run(handler, context=Hurried()).text == "never mind, but now"
-
-
-def test_a_timeout_of_the_same_moment_is_a_timeout_and_then_it_is_heard():
-    @guarded
-    async def handler(event, response_stream, context):
-        heard = []
-        for _ in range(2):
-            try:
-                async with asyncio.timeout(0):
-                    await asyncio.sleep(3600)
-            except TimeoutError:
-                heard.append("timeout")
-            except DeadlineApproaching:
-                heard.append("deadline")
-        try:
-            await asyncio.sleep(3600)
-        except DeadlineApproaching:
-            heard.append("deadline")
-        await response_stream.write(" ".join(heard))
-
-    assert run(handler, context=Hurried(-1)).text.count("deadline") == 1
-
-
-class Full:
-    """A response that takes its second chunk when it is told to."""
-
-    def __init__(self):
-        self.moves = []
-        self.may_go_on = asyncio.Event()
-
-    def async_sink(self):
-        return self
-
-    async def begin(self, content_type, chunks):
-        self.moves += chunks
-
-    async def send(self, data):
-        if data == b"two":
-            asyncio.get_running_loop().call_later(1.5 * MOMENT_MS / 1000, self.may_go_on.set)
-            await self.may_go_on.wait()
-        self.moves.append(data)
-
-    async def end(self):
-        self.moves.append("end")
-
-
-def test_an_awaited_write_that_has_begun_comes_to_its_end():
-    from penstock.stream import current_responder
-
-    @guarded
-    async def handler(event, response_stream, context):
-        await response_stream.write("one")
-        try:
-            await response_stream.write("two")
-        except DeadlineApproaching:
-            await response_stream.write("three")
-
-    responder = Full()
-    token = current_responder.set(responder)
-    try:
-        handler({}, Hurried())
+        assert signal.getsignal(signal.SIGALRM) is own
     finally:
-        current_responder.reset(token)
-
-    assert responder.moves == [b"one", b"two", b"three", "end"]
-
-
-def test_lines_that_come_slowly_are_interrupted():
-    def slow():
-        yield "one"
-        time.sleep(3600)
-
-    @guarded
-    def handler(event, response_stream, context):
-        try:
-            response_stream.writelines(slow())
-        except DeadlineApproaching:
-            response_stream.write(", out of time")
-
-    assert run(handler, context=Hurried()).text == "one, out of time"
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize("shape", ["function", "generator", "coroutine", "async generator"])
@@ -485,57 +259,28 @@ def test_without_a_context_there_is_no_deadline(shape):
     assert handler({}, None)["body"] == "one"
 
 
-def test_a_signal_handler_that_the_handler_sets_stays():
-    def own(number, frame):
-        pass
+def test_the_clock_is_an_argument():
+    times = iter([100.0, 100.4, 100.5, 100.6])
+    guard = DeadlineGuard(Hurried(500), MARGIN_MS, now=lambda: next(times))
 
-    @guarded
-    def handler(event, response_stream, context):
-        signal.signal(signal.SIGALRM, own)
-
-    try:
-        run(handler, context=Hurried(60_000))
-        assert signal.getsignal(signal.SIGALRM) is own
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    guard.check()
+    with pytest.raises(DeadlineApproaching):
+        guard.check()
+    guard.check()
 
 
-@pytest.mark.parametrize("kind", ["def", "async def"])
-def test_a_generator_whose_response_breaks_is_closed(kind):
-    closed = []
-    names = {"closed": closed}
-    exec(
-        f"{kind} handler(event, context):\n"
-        "    try:\n"
-        "        yield 'one'\n"
-        "        yield 'two'\n"
-        "    finally:\n"
-        "        closed.append(True)\n",
-        names,
+@pytest.mark.parametrize("margin", [0, -1, 1.5, "500", True])
+def test_a_margin_is_a_number_of_milliseconds(margin):
+    with pytest.raises(ValueError, match="deadline_margin_ms is a number"):
+
+        @streamify_response(deadline_margin_ms=margin)
+        def handler(event, context):
+            yield ""
+
+
+def test_a_margin_longer_than_all_the_time_there_was_is_said():
+    guard = DeadlineGuard(Hurried(-500), MARGIN_MS)
+
+    assert str(guard.approaching()).endswith(
+        "(deadline_margin_ms is 1000, and there were 500 from its start)"
     )
-
-    class Breaking(Full):
-        def blocking_sink(self):
-            return self
-
-        def begin(self, content_type, chunks):
-            raise SystemExit
-
-        def fail(self, error):
-            pass
-
-    class AwaitedBreaking(Full):
-        async def begin(self, content_type, chunks):
-            raise SystemExit
-
-    from penstock.stream import current_responder
-
-    token = current_responder.set(Breaking() if kind == "def" else AwaitedBreaking())
-    try:
-        with pytest.raises(SystemExit):
-            guarded(names["handler"])({}, Hurried(60_000))
-    finally:
-        current_responder.reset(token)
-
-    assert closed == [True]

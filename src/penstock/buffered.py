@@ -96,11 +96,15 @@ class BufferedResponder:
         multi = dict(metadata.get("multiValueHeaders", {}))
         cookies = metadata.get("cookies")
         if isinstance(event, dict) and "multiValueHeaders" in event:
-            if cookies:
-                multi["set-cookie"] = [*multi.get("set-cookie", []), *cookies]
             listed = {name.lower() for name in multi}
             for name in [name for name in headers if name.lower() in listed]:
                 del headers[name]
+            if cookies:
+                # Beside those that are given as a header: they are others.
+                given = [headers.pop(name) for name in [*headers] if name.lower() == "set-cookie"]
+                for name in [name for name in multi if name.lower() == "set-cookie"]:
+                    given += multi.pop(name)
+                multi["set-cookie"] = [*given, *cookies]
         elif cookies:
             response["cookies"] = cookies
         if multi:

@@ -6,6 +6,8 @@ import errno
 import json
 import os
 import platform
+import re
+from pathlib import Path
 
 import httpx
 import pytest
@@ -25,7 +27,7 @@ OTHER_ELF = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\x2a\x00\x01\x00\x00\x
     ("content", "says", "advice"),
     [
         (b"#!/bin/sh\r\nexit 0\r\n", NO_FILE, "its lines end in CRLF"),
-        (b"#!/no/such/sh -e\n", NO_FILE, "its first line names /no/such/sh, which is not there"),
+        (b"#!/no/such/sh -e\n", NO_FILE, "its first line names /no/such/sh: it is not there"),
         (b"#!/etc/passwd\n", "permission denied", "names /etc/passwd, which may not be executed"),
         (b"exit 0\n", "exec format error", "nor a script that begins with #!"),
         (b"\xef\xbb\xbf#!/bin/sh\n", "exec format error", "it begins with a byte order mark"),
@@ -51,6 +53,24 @@ def test_what_cannot_be_started_is_an_invalid_entrypoint(tmp_path, content, says
     assert advice in log
 
 
+@pytest.mark.parametrize("is_interpreter", [False, True], ids=["itself", "its interpreter"])
+def test_what_was_linked_for_another_system_is_said_to(tmp_path, is_interpreter):
+    shell = Path("/bin/sh").read_bytes()
+    other, count = re.subn(rb"/ld-([\w.-]+)\0", rb"/no-\1\0", shell)
+    if not count:
+        pytest.skip("the shell here needs no loader")
+    (tmp_path / "bootstrap").write_bytes(other)
+    (tmp_path / "bootstrap").chmod(0o755)
+    if is_interpreter:
+        (tmp_path / "bootstrap").rename(tmp_path / "other")
+        (tmp_path / "bootstrap").write_text(f"#!{tmp_path}/other\n")
+        (tmp_path / "bootstrap").chmod(0o755)
+    error, log = call(function_from_command("./bootstrap", tmp_path))
+    assert error["errorMessage"].endswith(f"fork/exec /var/task/bootstrap: {NO_FILE}")
+    assert "the loader that it was linked for is not here" in log
+    assert (f"its first line names {tmp_path}/other: " in log) is is_interpreter
+
+
 def test_what_has_lost_its_mode_is_said_to(tmp_path):
     (tmp_path / "bootstrap").write_text("#!/bin/sh\n")
     (tmp_path / "bootstrap").chmod(0o755)
@@ -73,6 +93,20 @@ def test_what_is_there_no_longer_is_none(tmp_path):
     assert f"cannot start {tmp_path}/bootstrap: No such file or directory\n" in log
     # AWS always tells how much memory was used, and nothing has run.
     assert "\tMax Memory Used: 0 MB\t" in log
+
+
+def test_what_cannot_even_be_looked_for_is_said_not_to_start(tmp_path):
+    # A name may have 255 bytes.
+    name = "x" * 300
+    error, log = call(Function("app", "", tmp_path, (f"./{name}",), execution_env=None))
+    assert error["errorMessage"].endswith(f"fork/exec /var/task/{name}: file name too long")
+    assert f"cannot start {tmp_path}/{name}: File name too long\n" in log
+
+
+def test_a_bootstrap_that_cannot_be_looked_for_is_none(tmp_path):
+    function = Function("app", "", tmp_path / ("x" * 300), ("./bootstrap",))
+    outcome = invalid_entrypoint(function, errno.ENAMETOOLONG, "1")
+    assert "Couldn't find valid bootstrap(s)" in outcome.detail
 
 
 def test_a_status_of_127_of_its_own_is_no_invalid_entrypoint(tmp_path):

@@ -374,7 +374,7 @@ def test_there_is_an_end_to_what_may_wait(
     free = aws.occupied(gate)
     aws.send("x" * 900)
     wait_for(lambda: aws.clock.waits, "the throttle")
-    with pytest.raises(QueueFullError, match="1 events are waiting"):
+    with pytest.raises(QueueFullError, match="events that wait: 1; with this one they have over"):
         aws.send("y" * 900)
     free()
     aws.clock.move_to_next()

@@ -126,6 +126,7 @@ def test_an_answer_that_fails_in_its_middle_does_not_look_whole_to_http_1_0(list
         b"no http\r\n\r\n",
         b"GET ?a=b HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET a HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET a?b=http://c/d HTTP/1.1\r\nHost: x\r\n\r\n",
     ],
 )
 def test_what_is_no_http_is_a_bad_request(request_bytes, listen):

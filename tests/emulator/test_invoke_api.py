@@ -208,6 +208,11 @@ def test_too_many_calls_are_told_to_come_again(path: str, serve: Serve, gate: Ga
         b'{"Reason":"ReservedFunctionConcurrentInvocationLimitExceeded","Type":"User",'
         b'"message":"Rate Exceeded."}'
     )
+    request_id = response.headers["x-amzn-requestid"]
+    assert (
+        f"{request_id} (Lambda API): AWS answers 429 to this: the only environment of app is busy\n"
+        in function.log
+    )
     gate.open("1")
 
 

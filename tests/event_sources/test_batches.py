@@ -14,7 +14,7 @@ from penstock.event_sources.kinesis import Kinesis
 from penstock.event_sources.sqs import Sqs
 from penstock.messages import Response
 
-from .test_delivered import answer, change, kafka_event, message, stream_record
+from .delivered_events import answer, change, kafka_event, message, stream_record
 
 HANDLED = Response(200, [])
 NOT_HANDLED = Response(500, [])

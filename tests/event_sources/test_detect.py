@@ -12,9 +12,9 @@ from penstock.event_sources.detect import all_sources, source_of
 from penstock.event_sources.direct import Direct
 from penstock.testing.event_samples import EVENTS as SAMPLES
 
+from .delivered_events import ALL as DELIVERED_EVENTS
 from .http_events import EVENTS as HTTP_EVENTS
 from .http_events import owner_of
-from .test_delivered import ALL as DELIVERED_EVENTS
 
 
 @pytest.mark.parametrize("which", HTTP_EVENTS)

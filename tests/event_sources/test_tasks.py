@@ -13,7 +13,7 @@ from penstock.event_sources.step_functions import StepFunctions
 from penstock.messages import Response
 from penstock.testing.event_samples import EVENTS
 
-from .test_delivered import answer
+from .delivered_events import answer
 
 JOB = EVENTS["codepipeline"][0]
 CONTEXT = EVENTS["step_functions"][0]["Context"]

@@ -7,16 +7,8 @@ import json
 import pytest
 
 from penstock.emulator.function_urls import Cors
-from tests.system.test_chromium import (
-    ATTACKED,
-    attacks_that_ran,
-    browse,
-    other_site,
-    outcomes_of_attacks,
-)
+from tests.system.other_sites import ATTACKED, attacks_that_ran, outcomes_of_attacks
 from tests.tools import only_in_ci, wait_for
-
-__all__ = ["browse", "other_site"]
 
 pytestmark = pytest.mark.chromium
 

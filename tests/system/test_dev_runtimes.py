@@ -8,7 +8,7 @@ import sys
 import httpx
 import pytest
 
-from tests.system.test_clients import Program, boto3_client
+from tests.system.clients.tools import Program, boto3_client
 from tests.system.test_dev import PENSTOCK
 from tests.system.test_runtimes import HELLO_PYTHON
 from tests.tools import PATIENCE, wait_for

@@ -282,9 +282,10 @@ time.sleep(600)
         ("sys.exit(7)", "Extension.Crash", "exit status 7"),
         ('register("INVOKE")\nsys.exit(8)', "Extension.Crash", "exit status 8"),
         (REPORTS_AN_ERROR, "Extension.InitError", "Extension.NoConfig"),
-        ("#", "Extension.LaunchError", "exit status 127"),
+        ("sys.exit(127)", "Extension.Crash", "exit status 127"),
+        ("#", "Extension.LaunchError", "fork/exec /opt/extensions/broken: no such file or direct"),
     ],
-    ids=["ends unregistered", "ends registered", "reports", "no program"],
+    ids=["ends unregistered", "ends registered", "reports", "ends as a shell", "no program"],
 )
 def test_without_its_extension_a_function_does_not_start(
     serve, extensions, source, error_type, reason

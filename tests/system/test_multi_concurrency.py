@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from tests.tools import lambda_client, wait_for
+from tests.tools import RawClient, lambda_client, wait_for
 
 AT_GATE = """
 @streamify_response
@@ -134,6 +134,27 @@ def test_a_stream_that_times_out_is_cut_and_others_go_on(serve, gate):
         answer = pool.submit(get, function, "next")
         gate.open("next")
         assert answer.result() == pid.decode() + "end"
+
+
+def test_a_client_that_reads_slowly_keeps_no_place_beyond_its_timeout(serve):
+    function = serve(
+        """
+        @streamify_response
+        def handler(event, context):
+            while event["rawPath"] == "/endless":
+                yield b"x" * 1_000_000
+            yield "quick"
+        """,
+        max_concurrency=1,
+        max_environments=1,
+        timeout=1,
+    )
+    with RawClient(function.port) as client:
+        client.send(b"GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        client.read_until(b"\r\n\r\n")
+        # Which takes no more from here on.
+        function.wait_for_log('"status":"timeout"')
+        wait_for(lambda: httpx.get(function.url).text == "quick", "room for another call")
 
 
 def test_an_environment_in_which_all_hangs_is_replaced(serve, gate):

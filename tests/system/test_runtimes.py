@@ -22,7 +22,7 @@ from penstock.emulator.function_urls import FunctionUrl
 from penstock.emulator.rest_apis import api_of_function
 from penstock.emulator.runtime_commands import function_from_command
 from tests.conftest import LocalFunction
-from tests.system.test_clients import NODE, Program
+from tests.system.clients.tools import NODE, Program
 from tests.tools import PATIENCE, Gate, lambda_client, missing, needs, wait_for
 
 ROOT = Path(__file__).parents[2]

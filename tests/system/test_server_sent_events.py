@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.event_stream_reader import Event, read_events
-from tests.system.test_chromium import browse, text_of  # noqa: F401 - a fixture
+from tests.system.conftest import text_of
 from tests.tools import each_value_once, wait_for
 
 pytestmark = each_value_once
@@ -147,7 +147,7 @@ PAGE = """
         ("cut", "connects again; open; after é7; end;"),
     ],
 )
-def test_a_browser_hears_events_and_how_they_ended(query, last, serve, gate, browse):  # noqa: F811
+def test_a_browser_hears_events_and_how_they_ended(query, last, serve, gate, browse):
     function = serve(PAGE)
     page = browse()
     page.get(f"{function.url}/?{query}")

@@ -231,6 +231,35 @@ def test_memory_is_that_of_all_processes(serve):
 
 
 @linux
+def test_a_child_is_not_counted_twice_when_its_process_ends(serve):
+    function = serve(
+        """
+        import subprocess
+
+        source = "data = b'x' * 200_000_000; print('ready', flush=True); input()"
+
+        def handler(event, context):
+            global child
+            if event["rawPath"] == "/end":
+                child.kill()
+                child.wait()
+                os._exit(1)
+            child = subprocess.Popen(
+                [sys.executable, "-c", source], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+            child.stdout.readline()
+        """,
+        max_environments=1,
+    )
+    httpx.get(function.url)
+    httpx.get(f"{function.url}/end")
+    wait_for(lambda: function.log.count("REPORT RequestId") == 2, "two reports")
+    first, second = map(int, re.findall(r"Max Memory Used: (\d+) MB", function.log))
+    assert first > 200
+    assert second < first + 100
+
+
+@linux
 @pytest.mark.parametrize(
     "source",
     [

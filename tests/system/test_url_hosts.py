@@ -6,10 +6,8 @@ import subprocess
 
 import pytest
 
-from tests.system.test_chromium import browse, text_of
+from tests.system.conftest import text_of
 from tests.tools import each_value_in_one_test, needs, wait_for
-
-__all__ = ["browse"]
 
 # Its own host, as it sees it.
 WHERE = """

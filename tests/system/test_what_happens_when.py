@@ -122,8 +122,11 @@ SHOWN_ELSEWHERE = {
         ("emulator/test_api_gateway.py", "test_too_many_requests_are_500"),
     ],
     "the client goes away in mid-stream": [
-        ("system/test_clients.py", "test_a_function_goes_on_when_curl_leaves_in_the_middle"),
-        ("system/test_clients.py", "test_boto3_that_leaves_in_the_middle_of_a_stream_harms_nobody"),
+        ("system/clients/test_curl.py", "test_a_function_goes_on_when_curl_leaves_in_the_middle"),
+        (
+            "system/clients/test_boto3.py",
+            "test_boto3_that_leaves_in_the_middle_of_a_stream_harms_nobody",
+        ),
         ("system/test_rest_api.py", "test_a_client_that_goes_away_harms_nobody"),
     ],
 }

@@ -121,6 +121,6 @@ def new_request_id() -> str:
 
 def new_trace_id() -> str:
     """An X-Ray trace header, not sampled."""
-    number = _random.getrandbits(160)
-    root = f"1-{int(time.time()):08x}-{number >> 64:024x}"
-    return f"Root={root};Parent={number & 0xFFFFFFFFFFFFFFFF:016x};Sampled=0"
+    digits = f"{_random.getrandbits(160):040x}"
+    root = f"1-{int(time.time()):08x}-{digits[:24]}"
+    return f"Root={root};Parent={digits[24:]};Sampled=0"

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import json
 import time
+from base64 import b64decode, b64encode
+from functools import lru_cache
+from urllib.parse import unquote_plus
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,13 +108,11 @@ def event_from_request(
         "requestId": request_id,
         "routeKey": "$default",
         "stage": "$default",
-        "time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(at)),
+        "time": _time(int(at)),
         "timeEpoch": int(at * 1000),
     }
     text = _as_text(request)
     if request.body:
-        from base64 import b64encode
-
         event["body"] = text if text is not None else b64encode(request.body).decode()
     event["isBase64Encoded"] = bool(request.body) and text is None
     return event
@@ -266,9 +267,12 @@ def _event_headers(request: Request, *, port: int, trace_id: str) -> dict[str, s
     return headers
 
 
-def _query_parameters(query: str) -> dict[str, str]:
-    from urllib.parse import unquote_plus
+@lru_cache(maxsize=2)
+def _time(second: int) -> str:
+    return time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(second))
 
+
+def _query_parameters(query: str) -> dict[str, str]:
     parameters: dict[str, str] = {}
     for part in query.split("&"):
         if not part:
@@ -299,8 +303,6 @@ def _utf8(text: str) -> bytes:
 
 
 def _lenient_base64(text: str) -> bytes:
-    from base64 import b64decode
-
     digits = "".join(
         character
         for character in text

@@ -190,8 +190,10 @@ def emulator(
         check_choice,
         check_count,
         check_flag,
+        check_folder,
         check_list,
         check_mapping,
+        check_name,
         check_number,
         check_target,
         checked_variables,
@@ -199,13 +201,15 @@ def emulator(
     )
 
     check_target("the target", target)
+    check_name("function", function)
+    check_folder("folder", folder)
     check_flag("strict", strict)
     check_flag("snap_start", snap_start)
     check_flag("freeze", freeze)
     check_choice("invoke_mode", invoke_mode, INVOKE_MODES)
     check_choice("auth_type", auth_type, AUTH_TYPES)
     check_choice("rest_api", rest_api, (None, *TRANSFER_MODES))
-    check_number("timeout", timeout, 0)
+    check_number("timeout", timeout)
     check_number("retry_delay", retry_delay, 0)
     check_count("max_environments", max_environments)
     if max_concurrency is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from ..errors import EmulatorError
 
@@ -39,23 +40,36 @@ def check_target(name: str, value: object) -> None:
         raise EmulatorError(f"{name} is module:handler or path/file.py:handler, not {value!r:.80}")
 
 
+def check_name(name: str, value: object) -> None:
+    """Refuse what is not the text of a function's name, or None."""
+    if value is not None and not isinstance(value, str):
+        raise EmulatorError(f"{name} is the function's name, as in 'orders', not {value!r:.80}")
+
+
+def check_folder(name: str, value: object) -> None:
+    """Refuse what is not a path, or None."""
+    if value is not None and not isinstance(value, str | Path):
+        raise EmulatorError(f"{name} is a path, as text or a pathlib.Path, not {value!r:.80}")
+
+
 def check_flag(name: str, value: object) -> None:
     """Refuse what is not True or False."""
     if not isinstance(value, bool):
         raise EmulatorError(f"{name} is True or False, not {value!r:.80}")
 
 
-def check_number(name: str, value: object, least: float) -> None:
-    """Refuse what is not a number, `least` or more."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not value >= least:  # type: ignore[operator]
+def check_number(name: str, value: object, least: float | None = None) -> None:
+    """Refuse what is not a number, `least` or more if that is given."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
         raise EmulatorError(f"{name} is a number of seconds, not {value!r:.80}")
+    if least is not None and not value >= least:
+        raise EmulatorError(f"{name} is {least:g} seconds or more, not {value!r:.80}")
 
 
 def check_count(name: str, value: object) -> None:
     """Refuse what is not a whole number, 1 or more."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise EmulatorError(f"{name} is a number, 1 or more, not {value!r:.80}")
+        raise EmulatorError(f"{name} is a whole number, 1 or more, not {value!r:.80}")
 
 
 def check_list(name: str, values: object, kind: type, example: str) -> None:
@@ -67,9 +81,14 @@ def check_list(name: str, values: object, kind: type, example: str) -> None:
 
 
 def check_mapping(name: str, value: object, example: str) -> None:
-    """Refuse what is not a mapping, or None."""
-    if value is not None and not isinstance(value, Mapping):
+    """Refuse what is not a mapping of text, or None."""
+    if value is None:
+        return
+    if not isinstance(value, Mapping):
         raise EmulatorError(f"{name} is a mapping, as in {example}, not {value!r:.80}")
+    for key in value:
+        if not isinstance(key, str):
+            raise EmulatorError(f"{name} maps text, as in {example}, not {key!r:.80}")
 
 
 def checked_variables(environment: object) -> dict[str, str]:

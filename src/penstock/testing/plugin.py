@@ -161,7 +161,7 @@ class _OptionError(Exception):
 def _options(node: pytest.Item) -> dict[str, Any]:
     """What the configuration file says, then the markers, from the outermost inwards."""
     from .emulator import emulator
-    from .emulator_options import checked_variables
+    from .emulator_options import check_folder, checked_variables
 
     known = list(signature(emulator).parameters)
     options = _configured(node.config)
@@ -182,7 +182,8 @@ def _options(node: pytest.Item) -> dict[str, Any]:
                     f"the marker has no option {name!r}; there are {', '.join(known)}"
                 )
         if "folder" in given:
-            given["folder"] = _root(node.config) / given["folder"]
+            check_folder("folder", given["folder"])
+            given["folder"] = _root(node.config) / (given["folder"] or "")
         # Variables are added to those from further out.
         environment |= checked_variables(given.pop("environment", None))
         options |= given

@@ -52,8 +52,11 @@ class Accounting:
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def memory_used(self, pids: Collection[int], peak: int | None) -> int | None:
-        """The most that processes and their children have used, in MB; `peak` is their own.
+    def memory_used(self, pids: Collection[int], peaks: tuple[int, int] | None) -> int | None:
+        """The most that processes and their children have used, in MB.
+
+        `peaks` are their own, without and with what is known of the ends of processes. The
+        latter may be a child's that was counted already, so there children are not added.
 
         The runtime's and the extensions': they share what the function has. (AWS documentation,
         "Lambda extensions", "Impact on performance and resources")
@@ -63,7 +66,7 @@ class Accounting:
         """
         if self._watched_mb is not None:
             return self._watched_mb  # for which it was killed; nobody else has seen that
-        if peak is None:
+        if peaks is None:
             return None
         now = time.monotonic()
         if now >= self._next_look:
@@ -71,7 +74,8 @@ class Accounting:
             found = memory_of_groups(pids, "VmHWM", without=pids)
             self._children_mb = max(self._children_mb, sum(found.values()))
             self._check_files()
-        used = peak + self._children_mb
+        looked_at, known = peaks
+        used = max(looked_at + self._children_mb, known)
         function = self._function
         if used > function.memory:
             self._tell(

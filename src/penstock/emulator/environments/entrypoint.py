@@ -15,6 +15,10 @@ _START = 256
 
 _ELF = b"\x7fELF"
 _OTHER_SYSTEMS = (b"MZ", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+_OTHER_LOADER = (
+    "the loader that it was linked for is not here (musl and glibc have different ones): build it "
+    "for this system, or link it statically"
+)
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -26,7 +30,8 @@ def invalid_entrypoint(function: Function, number: int, request_id: str) -> Outc
     aws-lambda-layer-kubectl#39 (not found) and aws-lambda-dart-runtime#20 (permission).
     """
     path = function.folder / function.command[0]
-    if path == function.folder / "bootstrap" and not path.is_file():
+    # Unlike `Path.is_file` it is False, too, where one may not look.
+    if path == function.folder / "bootstrap" and not os.path.isfile(path):
         reason = "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
     else:
         reason = f"fork/exec {_on_lambda(function)}: {os.strerror(number).lower()}"
@@ -60,8 +65,10 @@ def why_not_started(program: str, folder: Path, number: int) -> str:
 
 
 def _advice(path: Path, number: int) -> str:
-    if not path.exists():
-        return "it is a link to what is not there" if path.is_symlink() else ""
+    if not os.path.exists(path):
+        if number == errno.EACCES:
+            return "a folder on the way to it may not be entered: chmod +x that"
+        return "it is a link to what is not there" if os.path.islink(path) else ""
     if path.is_dir():
         return "it is a folder"
     if number == errno.EACCES and not os.access(path, os.X_OK):
@@ -74,10 +81,7 @@ def _advice(path: Path, number: int) -> str:
     if start.startswith(b"#!"):
         return _advice_for_script(start, number)
     if number == errno.ENOENT and start.startswith(_ELF):
-        return (
-            "the loader that it was linked for is not here (musl and glibc have different ones): "
-            "build it for this system, or link it statically"
-        )
+        return _OTHER_LOADER
     if number == errno.ENOEXEC:
         return _advice_for_format(start)
     return ""
@@ -92,7 +96,9 @@ def _advice_for_script(start: bytes, number: int) -> str:
             "name: save it with LF (dos2unix)"
         )
     if number == errno.ENOENT:
-        return f"its first line names {interpreter}, which is not there"
+        is_there = os.path.exists(interpreter)
+        why = _OTHER_LOADER if is_there else "it is not there"
+        return f"its first line names {interpreter}: {why}"
     if number == errno.EACCES:
         return f"its first line names {interpreter}, which may not be executed"
     return ""

@@ -16,7 +16,7 @@ from ..log import Log
 from ..relay import Outcome, exited, timed_out
 from .accounting import Accounting
 from .environment_log import EnvironmentLog
-from .extensions import Extension, Extensions, State, crash, external_extensions, failure
+from .extensions import Extension, Extensions, State, external_extensions, failure
 from .extensions_api import ExtensionsApi
 from .finishing import Finishing, nothing
 from .freezer import Freezer
@@ -351,7 +351,7 @@ class Environment:
             self._changed.notify_all()
 
     def _extension_ended(self, name: str, status: int) -> None:
-        self._fail(*crash(name, status))
+        self._fail(*self._processes.why_extension_ended(name, status))
 
     def _extension_failed(self, extension: Extension, state: State) -> None:
         self._fail(f"Extension.{state.value}", f"{extension.name}: {extension.error_type}")
@@ -407,9 +407,7 @@ class Environment:
         self._work.give_up(invocation)
         invocation.relay.break_off(outcome)
         invocation.cut_response()
-        if invocation.relay.outcome is not None:
-            self._finish(invocation)
-        # else when what has arrived was passed on, by the thread that does it
+        self._finish(invocation)
         self._deadlines.at(time.monotonic() + self.function.timeout, self._kill_if_stuck)
 
     def _kill_if_stuck(self) -> None:

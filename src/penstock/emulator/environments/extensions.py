@@ -268,13 +268,19 @@ class Extensions:
 
 def crash(name: str, status: int) -> tuple[str, str]:
     """Error type and reason when the process of an extension has ended with this status."""
-    if status == 127:
-        # What the guardian says when it cannot start it.
-        return "Extension.LaunchError", f"exit status 127 of the extension {name}"
     how = (
         f"signal: {-status}" if status < 0 else f"exit status {status}" if status else "exit code 0"
     )
     return "Extension.Crash", f"{how} of the extension {name}"
+
+
+def not_launched(name: str, number: int) -> tuple[str, str]:
+    """Error type and reason when an extension could not be started, by the kernel's error.
+
+    The words are AWS's, as in aws-lambda-extensions#38 (permission) and #54 (not found).
+    """
+    reason = f"fork/exec /opt/extensions/{name}: {os.strerror(number).lower()}"
+    return "Extension.LaunchError", reason
 
 
 def failure(error_type: str, request_id: str, reason: str) -> Outcome:

@@ -46,7 +46,10 @@ class Finishing:
 
         May be repeated: then there is no other report.
         """
-        if not self._has_exited() and invocation.relay.wait(_ANSWER_GRACE) is None:
+        # What was given up does not wait for a client that reads slowly.
+        is_given_up = self._work.is_shared and invocation.has_timed_out
+        is_over = is_given_up or self._has_exited()
+        if not is_over and invocation.relay.wait(_ANSWER_GRACE) is None:
             if not invocation.relay.has_begun:
                 invocation.relay.break_off(no_answer(invocation.request_id))
             invocation.relay.wait()
@@ -63,8 +66,8 @@ class Finishing:
             init, restore = self._start.take_seconds()
         if invocation.deadline is not None:
             invocation.deadline.cancel()
-        pids, peak = self._processes.pids, self._processes.peak_memory_mb()
-        used = self._accounting.memory_used(pids, peak)
+        pids, peaks = self._processes.pids, self._processes.peak_memory_mb()
+        used = self._accounting.memory_used(pids, peaks)
         ended_at = time.monotonic()
 
         def report() -> None:

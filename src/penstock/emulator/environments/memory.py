@@ -28,7 +28,8 @@ def memory_of_groups(
     for number in numbers:
         try:
             if number not in without and (group := os.getpgid(number)) in used:
-                status = Path(f"/proc/{number}/status").read_text()
+                # What it is called may be no text.
+                status = Path(f"/proc/{number}/status").read_text(errors="replace")
                 used[group] += next(
                     int(line.split()[1]) for line in status.splitlines() if line.startswith(field)
                 )

@@ -11,7 +11,7 @@ from ..functions import Function
 from ..relay import Outcome, exited
 from .entrypoint import invalid_entrypoint
 from .environment_log import EnvironmentLog
-from .extensions import Extensions
+from .extensions import Extensions, crash, not_launched
 from .worker_process import WorkerProcess
 
 # How long the runtime may take to end when there are extensions, and with internal ones;
@@ -147,6 +147,12 @@ class Processes:
             return invalid_entrypoint(self._function, number, request_id)
         return exited(request_id, status)
 
+    def why_extension_ended(self, name: str, status: int) -> tuple[str, str]:
+        """Error type and reason when the process of an extension has ended with this status."""
+        with self._lock:
+            number = self._others[name].start_error
+        return not_launched(name, number) if number else crash(name, status)
+
     def kill(self) -> None:
         """Kill all of them. Returns at once; may be repeated."""
         with self._lock:
@@ -221,7 +227,18 @@ class Processes:
         """The process ids of runtime and extensions, of those that run."""
         return [process.pid for process in self.all if process.pid and not process.has_ended]
 
-    def peak_memory_mb(self) -> int | None:
-        """The most resident memory that each has had, together, in MB; None where unknown."""
-        known = [peak for each in self.all if (peak := each.peak_memory_mb()) is not None]
-        return sum(known) if known else None
+    def peak_memory_mb(self) -> tuple[int, int] | None:
+        """The most resident memory that each has had, together, in MB; None where unknown.
+
+        First as it was looked at; then with what is known of those that have ended, which may
+        be that of a child.
+        """
+        known = [
+            (peak, max(peak, each.largest_mb))
+            for each in self.all
+            if (peak := each.peak_memory_mb()) is not None
+        ]
+        if not known:
+            return None
+        looked_at, at_end = zip(*known, strict=True)
+        return sum(looked_at), sum(at_end)

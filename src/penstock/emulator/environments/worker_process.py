@@ -62,6 +62,9 @@ class WorkerProcess:
         self._peak_mb: int | None = None
         #: Whether it is over: from then on the process id may be another's.
         self.has_ended = False
+        #: When it is over, the most memory that it has had, or a child that it has waited for,
+        #: in MB: the kernel does not tell these apart.
+        self.largest_mb = 0
         self._peak_holds_until = 0.0
         self._token = secrets.token_hex(16)
         guardian = [sys.executable, "-I", "-S", str(_GUARDIAN)]
@@ -171,12 +174,12 @@ class WorkerProcess:
         return -(-int(found[1]) // 1024) if found else None
 
     def _take_last_peak(self) -> None:
-        """It has ended: what the guardian says of its memory is the last word."""
+        """It has ended: nobody can look any more, but the guardian has the kernel's word."""
         self.has_ended, self._peak_holds_until = True, math.inf
         with self._reports as pipe:
             kilobytes = int(pipe.readline() or 0)
         if kilobytes or self.start_error:
-            self._peak_mb = max(self._peak_mb or 0, -(-kilobytes // 1024))
+            self._peak_mb, self.largest_mb = self._peak_mb or 0, -(-kilobytes // 1024)
 
     def drain_output(self) -> None:
         """Wait until everything printed so far was passed on, for a moment at the most."""

@@ -47,6 +47,9 @@ from .function_url_call import UrlCall
 from .function_url_streaming import StreamingReceiver
 from .sigv4 import NOT_SIGNED, SignatureError, verify
 
+# Made once: to make one takes a sixth of the time of writing an event.
+_compact = json.JSONEncoder(separators=(",", ":")).encode
+
 
 class FunctionUrls:
     """Answers what is sent to Function URLs.
@@ -123,7 +126,7 @@ class FunctionUrls:
             owner=ACCOUNT,
             caller=caller,
         )
-        payload = json.dumps(event, separators=(",", ":")).encode()
+        payload = _compact(event).encode()
         if len(payload) > limits.BUFFERED_PAYLOAD:
             _refuse_size(call, f"the event, of {len(payload)} bytes with its body in base64,")
             return None

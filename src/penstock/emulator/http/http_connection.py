@@ -8,6 +8,7 @@ head on and decides.
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import struct
 import time
@@ -40,6 +41,9 @@ _DISCARDED = 1024 * 1024
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 64 * 1024 * 1024
 
+
+# A path, a whole address as proxies get it, or the server itself. (RFC 9112, section 3.2)
+_TARGET = re.compile(r"/|[A-Za-z][A-Za-z0-9+.-]*://|\*\Z")
 
 _NO_TRAILERS = Headers()
 
@@ -129,8 +133,7 @@ class Connection:
         method, target, version = (
             value.decode("latin-1") for value in (event.method, event.target, event.http_version)
         )
-        if not (target.startswith("/") or "://" in target or target == "*" or method == "CONNECT"):
-            # RFC 9112, section 3.2
+        if method != "CONNECT" and _TARGET.match(target) is None:
             raise BadRequestError(f"{target!r} is no target of a request; a path begins with /")
         return RequestHead(method, target, headers, version=version)
 

@@ -160,7 +160,10 @@ class EventInvokes:
         )
         with self._lock:
             if self._bytes + len(payload) + _RECORD_BYTES > QUEUED_BYTES:
-                raise QueueFullError(f"{len(self._undone)} events are waiting: too many")
+                raise QueueFullError(
+                    f"events that wait: {len(self._undone)}; with this one they have over "
+                    f"{QUEUED_BYTES} bytes"
+                )
             self._bytes += len(payload) + _RECORD_BYTES
             self._undone[id(event)] = event
         self._tell(event, "Accepted")

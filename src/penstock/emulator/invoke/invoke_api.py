@@ -44,6 +44,14 @@ _MORE: dict[int, HeaderList] = {
 }
 
 
+class _ThrottledError(ApiError):
+    """The call is one too many: for AWS's `reason`, and `why` is a line for the log."""
+
+    def __init__(self, reason: str, why: str) -> None:
+        super().__init__(429, "TooManyRequestsException", too_many_requests(reason))
+        self.why = why
+
+
 class InvokeApi:
     """Invokes the functions of `registry`, asynchronously by `events`.
 
@@ -78,6 +86,8 @@ class InvokeApi:
             request_id = new_request_id()
             if isinstance(error, EventTooLargeError):
                 self._oddities.say_event_too_large(request_id, error.limit)
+            elif isinstance(error, _ThrottledError):
+                self._oddities.say_throttled(request_id, error.why)
             refuse(
                 exchange,
                 error.status,
@@ -180,7 +190,7 @@ class _Call:
                 self.oddities.say_dry_run_runs(invocation)
             self._environments.invoke(invocation)
         except TooManyRequestsError as exc:
-            raise _throttled(exc.reason) from exc
+            raise _ThrottledError(exc.reason, f"AWS answers 429 to this: {exc}") from exc
         except RecursiveInvocationError as exc:
             body = {"Type": "User", "Message": str(exc)}
             raise ApiError(400, "RecursiveInvocationException", body) from exc
@@ -203,7 +213,8 @@ class _Call:
                 tenant_id=self._request.tenant_id,
             )
         except QueueFullError as exc:
-            raise _throttled("CallerRateLimitExceeded") from exc
+            why = f"429, for a limit of the emulator's own: {exc}"
+            raise _ThrottledError("CallerRateLimitExceeded", why) from exc
         headers = [*platform_headers(request_id), ("x-amzn-Trace-Id", trace_id)]
         self.exchange.respond(202, headers)
 
@@ -274,7 +285,3 @@ class _EventStreamReceiver:
         detail = json.dumps(told if log is None else {**told, "LogResult": log}).encode()
         exchange.send(b"".join(eventstream.invoke_complete(detail)))
         exchange.end()
-
-
-def _throttled(reason: str) -> ApiError:
-    return ApiError(429, "TooManyRequestsException", too_many_requests(reason))

@@ -38,6 +38,10 @@ class Oddities:
             "AWS answers 413; put it into S3, and send its key"
         )
 
+    def say_throttled(self, request_id: str, why: str) -> None:
+        """A call was refused that is one too many."""
+        self._write_line(f"{request_id} (Lambda API): {why}")
+
     def say_dry_run_runs(self, invocation: Invocation) -> None:
         """A `DryRun` is about to run the function."""
         self._say(
