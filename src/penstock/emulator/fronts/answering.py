@@ -19,6 +19,12 @@ END_MARK: Final = "only an end mark in the body itself tells a client for certai
 #: What to do about a failure before the first byte of a stream, if it may be caught.
 CATCH_MEND: Final = "catch it and send a Prelude with status_code=500"
 
+#: The same for a function that answers whole.
+CATCH_WHOLE_MEND: Final = "catch it and answer with a statusCode that tells it"
+
+#: What to do with a request that is too large.
+INTO_S3: Final = "have the client put it into S3, by a presigned URL, and send its key"
+
 # What to do about a failure that no handler catches.
 _OWN_LINES: Final = "the function's own lines in the log may tell more"
 
