@@ -393,6 +393,18 @@ def test_a_runtime_with_another_mode_is_told_which_there_is(answering):
     )
 
 
+def test_a_buffered_url_tells_of_a_runtime_with_another_mode_too(answering):
+    function = answering(BINARY, b"body", mode="Streaming", invoke_mode="BUFFERED")
+
+    answer = httpx.get(function.url)
+
+    assert (answer.status_code, answer.content) == ISE
+    assert line_of(function, answer).endswith(
+        "(Runtime.InvalidResponseModeHeader); the runtime's header "
+        "Lambda-Runtime-Function-Response-Mode must be streaming, or not there"
+    )
+
+
 def test_what_fails_within_its_prelude_is_told_so(answering):
     function = answering(INTEGRATION, b'{"statusCode"', error="TypeError")
 

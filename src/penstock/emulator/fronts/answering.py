@@ -19,13 +19,23 @@ END_MARK: Final = "only an end mark in the body itself tells a client for certai
 #: What to do about a failure before the first byte of a stream, if it may be caught.
 CATCH_MEND: Final = "catch it and send a Prelude with status_code=500"
 
-#: What to do about a failure that no handler catches.
-OWN_LINES: Final = "the function's own lines in the log may tell more"
+#: The same for a function that answers whole.
+CATCH_WHOLE_MEND: Final = "catch it and answer with a statusCode that tells it"
+
+#: What to do with a request that is too large.
+INTO_S3: Final = "have the client put it into S3, by a presigned URL, and send its key"
+
+# What to do about a failure that no handler catches.
+_OWN_LINES: Final = "the function's own lines in the log may tell more"
 
 #: What to do about a response whose type announces a prelude that is none.
 PRELUDE_MEND: Final = (
     "yield a Prelude first, or use HttpResponseStream.from_; in Node.js call write() before end(), "
     "which alone sends no prelude"
+)
+
+_MODE_MEND: Final = (
+    "the runtime's header Lambda-Runtime-Function-Response-Mode must be streaming, or not there"
 )
 
 #: How the log's line begins for a response of which no source tells what AWS makes.
@@ -113,4 +123,6 @@ def mend_of_failure(outcome: Outcome, catch: str) -> str:
     """What to do about a function that failed: `catch`, if code in the handler can do that."""
     if outcome.ending is Ending.TIMEOUT:
         return "give the function a longer timeout, or less to do"
-    return catch if may_be_caught(outcome) else OWN_LINES
+    if outcome.error_type == "Runtime.InvalidResponseModeHeader":
+        return _MODE_MEND
+    return catch if may_be_caught(outcome) else _OWN_LINES

@@ -37,6 +37,8 @@ from ..quirks import Quirks
 from ..relay import OCTETS, BufferedReceiver, Ending, Outcome, ResponseHead
 from .answering import (
     BODILESS,
+    CATCH_WHOLE_MEND,
+    INTO_S3,
     PRELUDE_MEND,
     REFUSED_HERE,
     check_head,
@@ -200,7 +202,7 @@ class FunctionUrls:
             # A timeout and a cut were not captured here.
             is_known = outcome.ending in (Ending.ERROR, Ending.EXITED)
             does = "AWS answers 502" if is_known else "AWS is taken to answer 502"
-            mend = mend_of_failure(outcome, "catch it and answer with a statusCode that tells it")
+            mend = mend_of_failure(outcome, CATCH_WHOLE_MEND)
             call.say(f"{does} to this, because the function failed ({outcome.detail}); {mend}")
         if outcome.ending not in (Ending.WHOLE, Ending.FAILED) or head is None:
             return internal_server_error()
@@ -315,10 +317,7 @@ def refuse_unknown(exchange: Exchange, host: str, known: list[str], port: int) -
 def _refuse_size(call: UrlCall, what: str) -> None:
     # The limit is documented; what AWS says is not.
     message = f"Request must be smaller than {limits.BUFFERED_PAYLOAD} bytes"
-    call.say(
-        f"{what} is over the 6 MB that Lambda takes, and AWS answers 413; have the client put it "
-        "into S3, by a presigned URL, and send its key"
-    )
+    call.say(f"{what} is over the 6 MB that Lambda takes, and AWS answers 413; {INTO_S3}")
     call.refuse(413, "RequestEntityTooLargeException", {"Message": message})
 
 

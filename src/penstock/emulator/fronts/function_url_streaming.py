@@ -23,10 +23,10 @@ from .answering import (
     BODILESS,
     CATCH_MEND,
     END_MARK,
-    OWN_LINES,
     PRELUDE_MEND,
     REFUSED_HERE,
     may_be_caught,
+    mend_of_failure,
     no_end_of_prelude,
 )
 from .function_url_call import UrlCall
@@ -167,7 +167,7 @@ class StreamingReceiver:
             self._refuse(f"the response failed {what} ({outcome.detail}); {CATCH_MEND}")
         elif not outcome.payload:
             # There are no words that could be a body.
-            mend = _NO_ANSWER_MEND.get(outcome.error_type, OWN_LINES)
+            mend = mend_of_failure(outcome, CATCH_MEND)
             self._call.say(
                 f"the runtime gave no answer to pass on ({outcome.detail}), and a 502 stands "
                 f"for what AWS answers, which is not known; {mend}"
@@ -285,11 +285,6 @@ class StreamingReceiver:
         self._call.answer(response)
 
 
-_NO_ANSWER_MEND = {
-    "Runtime.InvalidResponseModeHeader": (
-        "the runtime's header Lambda-Runtime-Function-Response-Mode must be streaming, or not there"
-    ),
-}
 _CUT = {Ending.CUT: "came no further", Ending.TIMEOUT: "was out of time"}
 
 

@@ -21,6 +21,7 @@ from ..functions import ACCOUNT
 from ..http.http_server import BodyTooLargeError, Exchange, HeaderList
 from ..invocations import new_request_id, new_trace_id
 from ..rest_apis import Method, RestApi, Stage
+from .answering import INTO_S3
 
 # Status: (x-amzn-ErrorType, body). The blank after the colon is AWS's.
 _ERRORS = {
@@ -28,10 +29,6 @@ _ERRORS = {
     502: ("InternalServerErrorException", b'{"message": "Internal server error"}'),
     504: ("InternalServerErrorException", b'{"message": "Endpoint request timed out"}'),
 }
-
-
-#: What to do with a request that is too large.
-INTO_S3 = "have the client put it into S3, by a presigned URL, and send its key"
 
 
 class RefusedError(PenstockError):

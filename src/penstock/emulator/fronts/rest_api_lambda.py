@@ -12,9 +12,9 @@ from ..environments.environments import Environments, TooManyRequestsError
 from ..invocations import Invocation
 from ..relay import BufferedReceiver, Ending, Outcome
 from ..rest_apis import Stage, function_of
-from .answering import REFUSED_HERE, mend_of_failure, respond
+from .answering import CATCH_WHOLE_MEND, INTO_S3, REFUSED_HERE, mend_of_failure, respond
 from .rest_api_answers import MalformedResponseError, response_from_result
-from .rest_api_call import INTO_S3, Call, RefusedError, Target, failed
+from .rest_api_call import Call, RefusedError, Target, failed
 from .rest_api_streaming import StreamingReceiver, wait_for_stream
 
 #: Finds a function by its name and its qualifier.
@@ -132,7 +132,7 @@ def _tell_failed_stream(
         raise failed(
             502,
             "AWS answers 502, because the response failed before its first byte "
-            f"({outcome.detail}); {_CATCH}",
+            f"({outcome.detail}); {CATCH_WHOLE_MEND}",
         )
     what = f"the response failed after its first byte ({outcome.detail})"
     odd = (
@@ -146,7 +146,6 @@ def _tell_failed_stream(
     call.say(f"{what}; {odd}; {_LATE}")
 
 
-_CATCH = "catch it and answer with a statusCode that tells it"
 _LATE = (
     "return a proxy response, or leave rest_api out of what adapt streams, and a failure is AWS's "
     "502"
@@ -163,7 +162,7 @@ def _send_whole(call: Call, target: Target, receiver: BufferedReceiver, outcome:
             "200 MiB, and stream it",
         )
     if outcome.ending not in (Ending.WHOLE, Ending.FAILED):
-        mend = mend_of_failure(outcome, _CATCH)
+        mend = mend_of_failure(outcome, CATCH_WHOLE_MEND)
         raise failed(
             502, f"AWS answers 502, because the function failed ({outcome.detail}); {mend}"
         )
