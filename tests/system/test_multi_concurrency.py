@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from tests.tools import RawClient, lambda_client, wait_for
+from tests.tools import PATIENCE, RawClient, lambda_client, wait_for
 
 AT_GATE = """
 @streamify_response
@@ -155,6 +155,33 @@ def test_a_client_that_reads_slowly_keeps_no_place_beyond_its_timeout(serve):
         # Which takes no more from here on.
         function.wait_for_log('"status":"timeout"')
         wait_for(lambda: httpx.get(function.url).text == "quick", "room for another call")
+
+
+def test_a_call_finds_the_place_of_one_whose_report_is_being_written(serve, gate):
+    function = serve(AT_GATE, max_concurrency=2, max_environments=1)
+    writing, written = threading.Event(), threading.Event()
+
+    def hold(event) -> None:
+        if event.type == "platform.report":
+            writing.set()
+            written.wait(PATIENCE)
+
+    unsubscribe = function.emulator.subscribe(hold)
+    with ThreadPoolExecutor(3) as pool:
+        held, answered = (pool.submit(get, function, name) for name in "ab")
+        wait_for(lambda: function.log.count("platform.start") == 2, "two that have begun")
+        gate.open("b")
+        answered.result()
+        assert writing.wait(PATIENCE)
+        late = pool.submit(httpx.get, f"{function.url}/c", timeout=30)
+        (environment,) = function.emulator.registry.find("app")._all
+        assert environment.is_finishing
+        written.set()
+        gate.open("c")
+        assert late.result().status_code == 200
+        gate.open("a")
+        held.result()
+    unsubscribe()
 
 
 def test_an_environment_in_which_all_hangs_is_replaced(serve, gate):

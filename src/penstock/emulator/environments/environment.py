@@ -171,10 +171,9 @@ class Environment:
 
     @property
     def is_finishing(self) -> bool:
-        """Whether an invocation has been answered, so that there may soon be room."""
-        invocations = self._work.all
-        is_answered = any(each.relay.outcome is not None for each in invocations)
-        return is_answered if invocations else not self._work.is_stuck
+        """Whether an invocation has been answered, so that there is or may soon be room."""
+        # What was answered is no longer among them while its report is written.
+        return self.has_room or any(each.relay.outcome is not None for each in self._work.all)
 
     def find_invocation(self, request_id: str) -> Invocation | None:
         """The one with this id, while it is not finished."""
