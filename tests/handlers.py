@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from penstock import streamify_response
 from penstock.errors import StreamBrokenError, StreamError
 from penstock.stream import AsyncResponseStream, ResponseStream, current_responder
+from tests.stream_moves import Moves
 
 OCTETS = "application/octet-stream"
 CONTEXT = object()
@@ -16,53 +17,36 @@ class Responder:
     """Answers one invocation with a list of the moves; its sinks may break at one of them."""
 
     def __init__(self, breaks_at=None, breaks_with=StreamBrokenError):
-        self.moves = []
-        self.breaks_at = breaks_at
-        self.breaks_with = breaks_with
+        self.moves = Moves()
+        self.moves.breaks_at = breaks_at
+        self.moves.breaks_with = breaks_with
         self._given = False
 
     def blocking_sink(self):
         if self._given:
             raise StreamError("this invocation has a response stream already")
         self._given = True
-        return self
+        return self.moves
 
     def async_sink(self):
         return AwaitedSink(self.blocking_sink())
 
-    def begin(self, content_type, chunks):
-        self._make("begin", content_type, chunks)
-
-    def send(self, data):
-        self._make("send", data)
-
-    def end(self):
-        self._make("end")
-
-    def fail(self, error):
-        self._make("fail", error)
-
-    def _make(self, name, *what):
-        self.moves.append((name, *what))
-        if self.breaks_at == name:
-            raise self.breaks_with("the caller is gone")
-
 
 class AwaitedSink:
-    def __init__(self, responder):
-        self._responder = responder
+    def __init__(self, sink):
+        self._sink = sink
 
     async def begin(self, content_type, chunks):
-        self._responder.begin(content_type, chunks)
+        self._sink.begin(content_type, chunks)
 
     async def send(self, data):
-        self._responder.send(data)
+        self._sink.send(data)
 
     async def end(self):
-        self._responder.end()
+        self._sink.end()
 
     async def fail(self, error):
-        self._responder.fail(error)
+        self._sink.fail(error)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ class Moves(list):
     """A sink that writes down what it is asked for, and may break at one of the moves."""
 
     breaks_at = None
+    breaks_with = StreamBrokenError
 
     def begin(self, content_type, chunks):
         self._make("begin", content_type, chunks)
@@ -31,7 +32,7 @@ class Moves(list):
     def _make(self, name, *what):
         self.append((name, *what))
         if self.breaks_at == name:
-            raise StreamBrokenError("the caller is gone")
+            raise self.breaks_with("the caller is gone")
 
 
 class AwaitedMoves(Moves):

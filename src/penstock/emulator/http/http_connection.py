@@ -28,7 +28,7 @@ from .http_forms import (
 )
 
 # Whoever waits has room for so little; more where much comes, and most where that is filled: of
-# 64 KiB chunks, 1 MiB at once passes through a quarter faster than 256 KiB, and 2 MiB no faster.
+# 64 KiB chunks 1 MiB at once passes through faster than 256 KiB, and 2 MiB no faster than that.
 _RECEIVED_AT_FIRST = 8192
 _RECEIVED_OF_MUCH = 256 * 1024
 _RECEIVED_AT_MOST = 1024 * 1024
@@ -222,7 +222,11 @@ class Connection:
     def _receive(self, deadline: float | None = None) -> bytes:
         if deadline is None:
             data = self._socket.recv(self._room)
-            self._room = _room_after(len(data))
+            if (size := len(data)) < _RECEIVED_AT_FIRST:
+                self._room = _RECEIVED_AT_FIRST
+            else:
+                is_filled = size >= _RECEIVED_OF_MUCH
+                self._room = _RECEIVED_AT_MOST if is_filled else _RECEIVED_OF_MUCH
             return data
         try:
             self.limit_pauses(max(0.001, deadline - time.monotonic()))
@@ -431,13 +435,6 @@ class _PlainAnswer:
             raise h11.LocalProtocolError("Too much data for declared Content-Length")
         self._left -= size
         return pieces
-
-
-def _room_after(size: int) -> int:
-    """How much room there is for what comes next, when so much has come at once."""
-    if size < _RECEIVED_AT_FIRST:
-        return _RECEIVED_AT_FIRST
-    return _RECEIVED_OF_MUCH if size < _RECEIVED_OF_MUCH else _RECEIVED_AT_MOST
 
 
 def send_all(connected: socket.socket, *parts: bytes) -> None:
